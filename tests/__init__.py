@@ -1,0 +1,1 @@
+"""The tests of jwstsync, in the order of its layers."""
