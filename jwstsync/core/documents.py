@@ -1,0 +1,184 @@
+"""What jwstsync says to programs: the JSON of plans and of a run's events, as types, with their schemas.
+
+Every key always stands, with null where there is nothing. Later versions of a schema with the same number only add.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from typing_extensions import TypedDict
+
+from jwstsync.core.conditions import day_of
+from jwstsync.core.plan import Action, ActionKind, Plan
+
+if TYPE_CHECKING:
+    from jwstsync.core.lockfile import LockedProduct
+    from jwstsync.core.selection import Selected
+
+_CLOSED = ConfigDict(extra="forbid")
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Subject = Literal["jwstsync.plan/1", "jwstsync.status/1", "jwstsync.verify/1"]
+ActionName = Literal["keep", "fetch", "update", "repair", "adopt", "move", "withhold", "drop", "prune"]
+OutcomeName = Literal["done", "failed", "deferred", "withheld"]
+
+
+@with_config(_CLOSED)
+class Amount(TypedDict):
+    """How many products, and how many bytes as far as known."""
+
+    files: int
+    bytes: int
+
+
+@with_config(_CLOSED)
+class Version(TypedDict):
+    """What one side says of a product. ``md5`` is the archive's."""
+
+    size: int | None
+    md5: str | None
+    cal_ver: str | None
+    crds_ctx: str | None
+
+
+@with_config(_CLOSED)
+class Detail(TypedDict):
+    """What the decision rests on."""
+
+    locked: Annotated[Version | None, Field(description="what the lockfile says")]
+    archive: Annotated[Version | None, Field(description="what the archive says; as locked, where it was not asked")]
+    size_on_disk: Annotated[int | None, Field(description="bytes at the path; -1 for what is no file")]
+    released: Annotated[str | None, Field(description="the day when it is or was public")]
+
+
+@with_config(_CLOSED)
+class ActionEntry(TypedDict):
+    """One product's action. Paths are relative to the root."""
+
+    action: ActionName
+    reason: str | None
+    uri: str
+    path: str
+    proposal: int
+    size: int | None
+    detail: Detail
+
+
+@with_config(_CLOSED)
+class ErrorEntry(TypedDict):
+    """A proposal that could not be asked, or a product that can not be taken (with its URI)."""
+
+    proposal: int
+    uri: str | None
+    error: str
+
+
+@with_config(_CLOSED)
+class PlanDocument(TypedDict):
+    """What ``plan``, ``status`` and ``verify`` tell; the summary has every action, also where there is none."""
+
+    schema: Subject
+    summary: dict[ActionName, Amount]
+    actions: list[ActionEntry]
+    errors: list[ErrorEntry]
+
+
+@with_config(_CLOSED)
+class VersionEvent(TypedDict):
+    """Who speaks; the first line."""
+
+    type: Literal["version"]
+    schema: Literal["jwstsync.events/1"]
+    jwstsync: str
+
+
+@with_config(_CLOSED)
+class ProductEvent(TypedDict):
+    """What became of one product; ``deferred`` is what was not tried, or put off."""
+
+    type: Literal["product"]
+    action: ActionName | None
+    reason: str | None
+    outcome: OutcomeName
+    uri: str
+    path: str | None
+    proposal: int
+    size: int | None
+    error: str | None
+
+
+@with_config(_CLOSED)
+class SummaryEvent(TypedDict):
+    """How the run ended; the last line."""
+
+    type: Literal["summary"]
+    exit_code: int
+    counts: dict[OutcomeName, int]
+    bytes: Annotated[int, Field(description="bytes of the products that were fetched")]
+    error: Annotated[str | None, Field(description="why the run ended early")]
+
+
+Event = Annotated[VersionEvent | ProductEvent | SummaryEvent, Field(discriminator="type")]
+
+
+def plan_document(plan: Plan, subject: Subject, *, all_actions: bool) -> PlanDocument:
+    """The JSON document of a plan.
+
+    Args:
+        plan: What is to be told.
+        subject: The schema's name.
+        all_actions: List what is kept too, not only what changes.
+    """
+    listed = (action for action in plan.actions if all_actions or action.kind is not ActionKind.KEEP)
+    failed = [ErrorEntry(proposal=proposal, uri=None, error=error) for proposal, error in plan.goal.failed.items()]
+    empty = [
+        ErrorEntry(proposal=proposal, uri=None, error="had products, and now lists none")
+        for proposal in sorted(plan.goal.disbelieved)
+    ]
+    refused = [ErrorEntry(proposal=one.proposal, uri=one.uri, error=one.error) for one in plan.goal.refused]
+    return {
+        "schema": subject,
+        "summary": {kind.value: _amount(plan, kind) for kind in ActionKind},
+        "actions": [_entry(action) for action in listed],
+        "errors": [*failed, *empty, *refused],
+    }
+
+
+def _amount(plan: Plan, kind: ActionKind) -> Amount:
+    sizes = [action.size or 0 for action in plan.of(kind)]
+    return {"files": len(sizes), "bytes": sum(sizes)}
+
+
+def _entry(action: Action) -> ActionEntry:
+    released = action.wanted.released_at if action.wanted else None
+    return {
+        "action": action.kind.value,
+        "reason": action.reason.value if action.reason else None,
+        "uri": action.uri,
+        "path": action.path,
+        "proposal": action.proposal,
+        "size": action.size,
+        "detail": {
+            "locked": _version(action.locked) if action.locked else None,
+            "archive": _version(action.wanted) if action.wanted else None,
+            "size_on_disk": action.present.size if action.present else None,
+            "released": str(day) if released is not None and (day := day_of(released)) else None,
+        },
+    }
+
+
+def _version(side: LockedProduct | Selected) -> Version:
+    return {"size": side.size, "md5": side.md5, "cal_ver": side.cal_ver, "crds_ctx": side.crds_ctx}
+
+
+def plan_schema() -> dict[str, Any]:
+    """The JSON Schema of what ``plan``, ``status`` and ``verify`` print with ``--json``."""
+    return {"$schema": _DIALECT, **TypeAdapter(PlanDocument).json_schema()}
+
+
+def events_schema() -> dict[str, Any]:
+    """The JSON Schema of each line that ``apply`` prints with ``--json``."""
+    schema = TypeAdapter[Any](Event).json_schema()
+    return {"$schema": _DIALECT, "title": "Event", **schema}

@@ -1,0 +1,123 @@
+"""What the set should hold: what is selected, put together with what is locked where the archive gives no good answer.
+
+Decides who gets a path that two products claim, and which answers are not believed. The disk is not looked at here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from jwstsync.core.layout import ProductPath, same_place
+from jwstsync.core.selection import Refused, Selected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from jwstsync.core.lockfile import LockedProduct, Lockfile
+    from jwstsync.core.selection import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the set should hold, before the disk is looked at.
+
+    Attributes:
+        products: What is selected, and what is locked where the archive's answer is missing or makes no sense.
+        refused: What can not be taken; it stays as it is locked, if it is.
+        disbelieved: Proposals that had products and now list none.
+        failed: Proposals whose query failed, with the error.
+        listed: How many product rows each proposal lists.
+        gone: The locked products that the archive no longer lists, as far as it was asked.
+    """
+
+    products: Mapping[str, Selected]
+    refused: Sequence[Refused] = ()
+    disbelieved: frozenset[int] = frozenset()
+    failed: Mapping[int, str] = field(default_factory=dict)
+    listed: Mapping[int, int] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
+
+    @property
+    def paths(self) -> list[ProductPath]:
+        """The paths that the decision depends on."""
+        return [one.path for one in self.products.values()]
+
+
+def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: bool = False) -> Goal:
+    """What the set should hold.
+
+    Args:
+        selection: What the manifest selects in the archive now; None for just what is locked.
+        lockfile: What is locked.
+        allow_empty: Believe a proposal that had products and now lists none.
+    """
+    if selection is None:
+        return Goal({one.uri: as_locked(one) for one in lockfile})
+    disbelieved = frozenset[int]() if allow_empty else _suddenly_empty(selection, lockfile)
+    products = dict(selection.products)
+    for one in lockfile:
+        if one.proposal in disbelieved | set(selection.failed):
+            products[one.uri] = _still(one, products.get(one.uri))
+    refused = list(selection.refused)
+    _carry(products, refused, lockfile)
+    while losers := list(_collisions(products.values(), lockfile)):
+        refused += losers
+        _carry(products, losers, lockfile)
+    gone = frozenset(one.uri for one in lockfile if one.proposal in selection.complete) - selection.uris
+    return Goal(products, tuple(refused), disbelieved, selection.failed, selection.listed, gone)
+
+
+def _suddenly_empty(selection: Selection, lockfile: Lockfile) -> frozenset[int]:
+    return lockfile.proposals & selection.empty
+
+
+def _still(locked: LockedProduct, wanted: Selected | None) -> Selected:
+    """What a proposal without a good answer keeps; where others select it, it is still counted under the smallest."""
+    return as_locked(locked) if wanted is None else replace(wanted, proposal=min(wanted.proposal, locked.proposal))
+
+
+def _carry(products: dict[str, Selected], refused: Iterable[Refused], lockfile: Lockfile) -> None:
+    """Puts what is locked in the place of what is refused."""
+    for one in refused:
+        products.pop(one.uri, None)
+        if one.uri in lockfile.products:
+            products[one.uri] = as_locked(lockfile.products[one.uri])
+
+
+def as_locked(locked: LockedProduct) -> Selected:
+    """What is locked, as if the archive still stated it so."""
+    return Selected(
+        uri=locked.uri,
+        path=locked.path,
+        proposal=locked.proposal,
+        size=locked.size if locked.stated_size is None else locked.stated_size,
+        md5=locked.md5,
+        cal_ver=locked.cal_ver,
+        crds_ctx=locked.crds_ctx,
+    )
+
+
+def _collisions(products: Iterable[Selected], lockfile: Lockfile) -> Iterator[Refused]:
+    """The products that would share a place or need it for a folder; what is locked there already stays."""
+    places: dict[str, list[Selected]] = {}
+    for one in products:
+        places.setdefault(same_place(one.path), []).append(one)
+    folders = {folder for place in places for folder in _folders(place)}
+    files = {place for place in folders & places.keys() if any(_holds(lockfile, one) for one in places[place])}
+    for place, rivals in places.items():
+        if len(rivals) > 1 or place in folders or not files.isdisjoint(_folders(place)):
+            losers = (one for one in rivals if not _holds(lockfile, one))
+            yield from (Refused(one.uri, one.proposal, f"path {one.path!r}: another product has it") for one in losers)
+
+
+def _holds(lockfile: Lockfile, wanted: Selected) -> bool:
+    locked = lockfile.products.get(wanted.uri)
+    return locked is not None and locked.path == wanted.path
+
+
+def _folders(place: str) -> Iterator[str]:
+    end = place.rfind("/")
+    while end > 0:
+        yield place[:end]
+        end = place.rfind("/", 0, end)

@@ -1,0 +1,112 @@
+"""Where a product lives below the root, and which names are refused.
+
+Names from the archive and from lockfiles are untrusted. A value that fills a layout is made safe; a path that is still
+unsafe is refused with `UnsafeNameError`. Whether a path is free on the disk is the store's business.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import TYPE_CHECKING, NewType
+
+from jwstsync.errors import UnsafeNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ProductPath = NewType("ProductPath", str)
+"""A checked path below the root: relative, POSIX, without ``..``; text, because plans compare 100,000 of them."""
+
+DEFAULT_LAYOUT = "{obs_collection}/{obs_id}/{filename}"
+FIELDS = (
+    "obs_collection",
+    "proposal_id",
+    "obs_id",
+    "instrument_name",
+    "calib_level",
+    "productType",
+    "productSubGroupDescription",
+    "filename",
+)
+STATE_FOLDER = ".jwstsync"
+UNKNOWN = "unknown"
+_MAX_NAME_BYTES = 255  # NAME_MAX of every file system in use
+_UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # surrogates: JSON has them, disks do not
+_FILENAME = "{filename}"
+
+
+def template_problem(template: str) -> str | None:
+    """What would be right about a layout, or None where nothing is wrong."""
+    if template.startswith("/"):
+        return "expected a layout relative to the root, without a leading '/'"
+    if ".." in template.split("/"):
+        return "expected a layout without '..'"
+    if not template.endswith("/" + _FILENAME) and template != _FILENAME:
+        return "expected a layout whose last part is {filename}, such as " + DEFAULT_LAYOUT
+    return _field_problem(template) or _folder_problem(template)
+
+
+def _field_problem(template: str) -> str | None:
+    try:
+        parts = list(string.Formatter().parse(template))
+    except ValueError:
+        return "expected every '{' closed by '}'"
+    names = [name for _, name, _, _ in parts if name is not None]
+    plain = all(not spec and conversion is None for _, name, spec, conversion in parts if name is not None)
+    if not plain or set(names) - set(FIELDS):
+        return "expected only the fields " + ", ".join("{" + name + "}" for name in FIELDS)
+    return None if names.count("filename") == 1 else "expected {filename} once"
+
+
+def _folder_problem(template: str) -> str | None:
+    folders = template.split("/")[:-1]
+    if any(not folder or folder == "." for folder in folders):
+        return "expected no empty folder names and no '.'"
+    if any(_UNSAFE.search(folder) for folder in folders):
+        return "expected folder names without '\\' and control characters"
+    return f"expected a layout outside {STATE_FOLDER}" if folders and same_place(folders[0]) == STATE_FOLDER else None
+
+
+def product_path(template: str, values: Mapping[str, str | int | None]) -> ProductPath:
+    """The path of one product.
+
+    Args:
+        template: A layout without a `template_problem`.
+        values: The layout's fields by name; a null one becomes ``unknown``.
+
+    Raises:
+        UnsafeNameError: The file name is not one, or the path is unsafe in spite of made-safe values.
+    """
+    filename = values.get("filename")
+    if not isinstance(filename, str) or _safe(filename) != filename or not filename:
+        raise UnsafeNameError(f"file name {filename!r}: expected a plain name without '/', '\\' and control characters")
+    return checked_path(template.format_map({name: _safe(values.get(name)) for name in FIELDS}))
+
+
+def _safe(value: str | int | None) -> str:
+    text = UNKNOWN if value is None or value == "" else _UNSAFE.sub("_", str(value))
+    return "_" + text[1:] if text.startswith(".") else text
+
+
+def checked_path(path: str) -> ProductPath:
+    """``path`` itself, once it is known to lie below the root.
+
+    Raises:
+        UnsafeNameError: It is absolute, leaves the root, lies in the state folder, or no disk should carry its names.
+    """
+    parts = path.split("/")
+    if path.startswith("/") or any(part in {"", ".", ".."} for part in parts):
+        raise UnsafeNameError(f"path {path!r}: expected a relative path without '.', '..' and empty parts")
+    if any(_UNSAFE.search(part) for part in parts):
+        raise UnsafeNameError(f"path {path!r}: expected no '\\' and no control characters")
+    if same_place(parts[0]) == STATE_FOLDER:
+        raise UnsafeNameError(f"path {path!r}: expected a path outside {STATE_FOLDER}")
+    if any(len(part.encode()) > _MAX_NAME_BYTES for part in parts):
+        raise UnsafeNameError(f"path {path[:60]!r}...: expected names of at most {_MAX_NAME_BYTES} bytes")
+    return ProductPath(path)
+
+
+def same_place(path: str) -> str:
+    """What two paths share when a file system that ignores case would make them one file."""
+    return path.casefold()

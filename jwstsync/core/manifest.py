@@ -1,0 +1,393 @@
+"""What the user wrote, as a type: the text of a manifest to a `Manifest`, or to all that is wrong in it.
+
+Which file is the manifest, and what the environment and the command line put in its place, is decided elsewhere. What a
+rule means is the business of `rules`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import tomli
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic.json_schema import GenerateJsonSchema
+
+from jwstsync.core.conditions import parse_size
+from jwstsync.core.layout import DEFAULT_LAYOUT, template_problem
+from jwstsync.core.rules import (
+    Context,
+    NamedRule,
+    ObservationRule,
+    ProductRule,
+    RefusedError,
+    Rule,
+    RuleName,
+    RuleReference,
+    expected_one_of,
+    look_up,
+    shortened,
+    toml_path,
+    toml_value,
+)
+from jwstsync.errors import ManifestError, Problem, UsageError
+
+__all__ = ["Archive", "Manifest", "NamedRule", "ProposalBlock", "manifest_schema", "parse_manifest"]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import PurePath
+
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import ErrorDetails, core_schema
+
+_LARGEST_ID = 99999  # file names have five digits for it
+_UNSAFE_URL = re.compile(r"[\s\\?#\x00-\x1f\x7f-\x9f]")
+
+_ID_EXPECTED = f"expected a proposal id, a whole number from 1 to {_LARGEST_ID}, or a list of them"
+_URL_EXPECTED = "expected an address such as https://mast.stsci.edu, without user, query and fragment"
+_ROOT_EXPECTED = "expected a folder, relative to the manifest, without '~' at its start and control characters"
+_LIST_EXPECTED = 'expected a list of rules, such as ["calibrated", { calib_level = 3 }]'
+_EXPECTED = {
+    ("version",): "expected 1, the version of the manifest's format",
+    ("archive", "url"): _URL_EXPECTED,
+    ("archive", "exclusive_access"): 'expected "auto", "skip", "fetch" or "error"',
+    ("archive", "checksums"): 'expected "auto", "require" or "ignore"',
+    ("archive", "timeout"): "expected a number of seconds, more than 0",
+    ("destination", "root"): _ROOT_EXPECTED,
+    ("destination", "layout"): f'expected a text, such as "{DEFAULT_LAYOUT}"',
+    ("limits", "connections"): "expected a whole number from 1 to 8",
+    ("rules",): "expected tables with a name, such as [rules.calibrated]",
+    ("defaults", "include"): _LIST_EXPECTED,
+    ("proposal",): "expected at least one [[proposal]] block with an id",
+    ("proposal", "id"): _ID_EXPECTED,
+    ("proposal", "name"): "expected a text",
+    ("proposal", "include"): _LIST_EXPECTED,
+    ("proposal", "exclude"): _LIST_EXPECTED,
+}
+"""What would be right at a key where its own check does not say it."""
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError(_URL_EXPECTED) from None
+    if not known or "@" in parts.netloc or _UNSAFE_URL.search(url):
+        raise ValueError(_URL_EXPECTED)
+    return url.rstrip("/")
+
+
+def _layout(template: str) -> str:
+    if problem := template_problem(template):
+        raise ValueError(problem)
+    return template
+
+
+def _ids(raw: object) -> tuple[int, ...]:
+    if not isinstance(raw, list):
+        raw = [raw] if _is_id(raw) else []
+    if not raw:
+        raise ValueError(_ID_EXPECTED)
+    problems: list[Problem] = []
+    ids: dict[int, None] = {}
+    for index, one in enumerate(raw):
+        if _is_id(one) and one not in ids:
+            ids[one] = None
+        else:
+            expected = "expected every id once" if _is_id(one) else _ID_EXPECTED
+            problems.append(Problem(f"[{index}]", shortened(toml_value(one)), expected))
+    if problems:
+        raise RefusedError(problems)
+    return tuple(ids)
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and 1 <= value <= _LARGEST_ID
+
+
+def _some_rules(raw: object, info: ValidationInfo[Context]) -> object:
+    if raw == []:
+        raise ValueError("expected at least one rule; [{}] takes everything")
+    if raw is None and not info.context.has_default:
+        raise ValueError("expected an include, here or in [defaults]; include = [{}] takes everything")
+    return [] if raw is None else raw
+
+
+_ID_SCHEMA = {"type": "integer", "minimum": 1, "maximum": _LARGEST_ID}
+_IDS_SCHEMA = {"anyOf": [_ID_SCHEMA, {"type": "array", "items": _ID_SCHEMA, "minItems": 1, "uniqueItems": True}]}
+_SIZE_SCHEMA = {"type": ["integer", "string"], "minimum": 0}
+
+Address = Annotated[str, AfterValidator(_address)]
+Root = Annotated[str, Field(pattern=r"^[^~\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
+Layout = Annotated[str, AfterValidator(_layout)]
+Size = Annotated[int, PlainValidator(parse_size), WithJsonSchema(_SIZE_SCHEMA)]
+Ids = Annotated[tuple[int, ...], PlainValidator(_ids), WithJsonSchema(_IDS_SCHEMA)]
+SomeRules = Annotated[list[RuleReference], BeforeValidator(_some_rules), Field(json_schema_extra={"minItems": 1})]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Archive(_Table):
+    """Where the products come from, and how they are asked for."""
+
+    url: Address = Field(default="https://mast.stsci.edu", description="address of the archive")
+    exclusive_access: Literal["auto", "skip", "fetch", "error"] = Field(
+        default="auto",
+        description="products that are not public yet: fetch those the token gives a right to (auto), none (skip), "
+        "all, which needs a token (fetch), or refuse the run if one of them can not be had (error)",
+    )
+    checksums: Literal["auto", "require", "ignore"] = Field(
+        default="auto", description="the archive's own checksums: used where they can be had, always, or never"
+    )
+    timeout: float = Field(
+        default=600, gt=0, allow_inf_nan=False, description="seconds for one query with all its tries and polls"
+    )
+
+
+class Destination(_Table):
+    """Where the products go."""
+
+    root: Root = Field(default="mastDownload", description="folder for the products, relative to the manifest")
+    layout: Layout = Field(
+        default=DEFAULT_LAYOUT,
+        description="path of a product below the root; it ends in {filename}",
+        examples=["{proposal_id}/{instrument_name}/{filename}"],
+    )
+
+
+class Limits(_Table):
+    """What a run may take; sizes in bytes, or with a unit."""
+
+    connections: int = Field(default=4, ge=1, le=8, description="downloads at once; MAST is shared")
+    max_download: Size | None = Field(
+        default=None, description="refuse a plan that would fetch more; without it, no limit", examples=["500 GB"]
+    )
+    reserve_disk: Size = Field(default=10**9, description="leave so much of the disk free", examples=["1 GB"])
+
+
+class Defaults(_Table):
+    """For proposals that do not say it themselves."""
+
+    include: SomeRules = Field(
+        default_factory=list, description="rules for proposals without an include", examples=[["calibrated"]]
+    )
+
+
+class ProposalTable(_Table):
+    """Products of one or more proposals."""
+
+    id: Ids = Field(description="proposal id, or a list of them", examples=[2733, [2733, 2731]])
+    name: str | None = Field(default=None, description="a name, for people", examples=["Southern Ring"])
+    observations: ObservationRule = Field(
+        default_factory=Rule,
+        description="which observations; without it, all executed ones",
+        examples=[{"instrument_name": "MIRI*", "calib_level": 3}],
+    )
+    include: SomeRules = Field(
+        default_factory=lambda: None,
+        validate_default=True,
+        description="products that any of these rules takes; without it, those of [defaults]",
+        examples=[["calibrated", {"productSubGroupDescription": "I2D"}]],
+    )
+    exclude: list[RuleReference] = Field(
+        default_factory=list,
+        description="but none that one of these rules takes",
+        examples=[[{"productFilename": "*_rateints.fits"}]],
+    )
+
+
+class ManifestTable(_Table):
+    """Which JWST data belong in a folder."""
+
+    model_config = ConfigDict(title="jwstsync manifest")
+
+    version: int = Field(ge=1, le=1, description="version of the manifest's format")
+    archive: Archive = Field(default_factory=Archive)
+    destination: Destination = Field(default_factory=Destination)
+    limits: Limits = Field(default_factory=Limits)
+    rules: dict[RuleName, ProductRule] = Field(
+        default_factory=dict,
+        description="rules with a name, for include and exclude",
+        json_schema_extra={"additionalProperties": False},
+    )
+    defaults: Defaults = Field(default_factory=Defaults)
+    proposal: list[ProposalTable] = Field(min_length=1, description="blocks of proposals; what they select is united")
+
+
+_TABLES: dict[tuple[str, ...], type[_Table]] = {
+    (): ManifestTable,
+    ("archive",): Archive,
+    ("destination",): Destination,
+    ("limits",): Limits,
+    ("defaults",): Defaults,
+    ("proposal",): ProposalTable,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalBlock:
+    """One ``[[proposal]]`` block: the products that any of ``include`` takes and none of ``exclude``."""
+
+    ids: tuple[int, ...]
+    name: str | None
+    observations: Rule
+    include: tuple[NamedRule, ...]
+    exclude: tuple[NamedRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A valid manifest.
+
+    Attributes:
+        source: The file it was read from.
+        sandboxed: Whether root and lockfile are those of a sandbox, beside the real ones.
+    """
+
+    source: PurePath
+    archive: Archive
+    destination: Destination
+    limits: Limits
+    blocks: tuple[ProposalBlock, ...]
+    sandboxed: bool = False
+
+    @property
+    def root(self) -> PurePath:
+        """The folder of the products."""
+        root = self.source.parent / self.destination.root
+        if not self.sandboxed:
+            return root
+        if root.name in {"", ".."}:
+            return self.source.with_name(f"{self._stem}-sandbox")
+        return root.with_name(f"{root.name}-sandbox")
+
+    @property
+    def lockfile(self) -> PurePath:
+        """The lockfile, beside the manifest."""
+        return self.source.with_name(self._stem + (".sandbox.lock" if self.sandboxed else ".lock"))
+
+    @property
+    def _stem(self) -> str:
+        return self.source.name.removesuffix(".toml")
+
+    def with_archive(self, *, url: str | None = None, timeout: float | None = None) -> Manifest:
+        """The same with what the environment and flags put in place of ``[archive]``.
+
+        Raises:
+            UsageError: One of the values is not valid.
+        """
+        given = {key: value for key, value in (("url", url), ("timeout", timeout)) if value is not None}
+        try:
+            archive = Archive.model_validate(self.archive.model_dump() | given)
+        except ValidationError as error:
+            problems = _problems(error, {"archive": given}, "archive")
+            raise UsageError("\n".join(map(str, problems))) from None
+        return replace(self, archive=archive)
+
+    def for_sandbox(self, url: str) -> Manifest:
+        """The same for a stand-in at ``url``, which never touches the real root and lockfile."""
+        return replace(self.with_archive(url=url), sandboxed=True)
+
+
+def parse_manifest(text: str, source: PurePath) -> Manifest:
+    """The manifest that ``text`` states.
+
+    Raises:
+        ManifestError: It is not valid; with all that is wrong.
+    """
+    try:
+        document = tomli.loads(text)
+        table = ManifestTable.model_validate(document, context=_context(document))
+    except ValidationError as error:
+        raise ManifestError(str(source), _problems(error, document)) from None
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(str(source), [Problem("", "", _toml_expected(error))]) from None
+    return Manifest(source, table.archive, table.destination, table.limits, tuple(_blocks(table)))
+
+
+def _toml_expected(error: Exception) -> str:
+    if not isinstance(error, tomli.TOMLDecodeError):
+        return "expected TOML without numbers of thousands of digits and tables nested hundreds deep"
+    return f"expected TOML; line {error.lineno}, column {error.colno}: {error.msg[:1].lower()}{error.msg[1:]}"
+
+
+def _context(document: Mapping[str, Any]) -> Context:
+    rules, defaults = document.get("rules"), document.get("defaults")
+    has_default = isinstance(defaults, dict) and "include" in defaults
+    return Context(rules.keys() if isinstance(rules, dict) else (), has_default)
+
+
+def _blocks(table: ManifestTable) -> Iterator[ProposalBlock]:
+    def named(references: Iterable[str | NamedRule]) -> tuple[NamedRule, ...]:
+        return tuple(NamedRule(one, table.rules[one]) if isinstance(one, str) else one for one in references)
+
+    for block in table.proposal:
+        include = named(block.include or table.defaults.include)
+        yield ProposalBlock(block.id, block.name, block.observations, include, named(block.exclude))
+
+
+def _problems(error: ValidationError, document: Mapping[str, Any], table: str | None = None) -> list[Problem]:
+    """All that is wrong, in the order of the document, of which pydantic saw only ``table`` if that is given."""
+    found = [(_location(details, table), details) for details in error.errors(include_url=False)]
+    found.sort(key=lambda pair: look_up(document, pair[0])[0])
+    return [problem for location, details in found for problem in _translated(details, location, document)]
+
+
+def _location(details: ErrorDetails, table: str | None) -> Sequence[int | str]:
+    location = (table, *details["loc"]) if table else details["loc"]
+    return location[:2] if location[0] == "rules" else location  # a bad name has "[key]" after it
+
+
+def _translated(details: ErrorDetails, location: Sequence[int | str], document: object) -> list[Problem]:
+    key = toml_path(location)
+    refused = details.get("ctx", {}).get("error")
+    if isinstance(refused, RefusedError):
+        return [replace(one, key=f"{key}{'' if one.key[0] == '[' else '.'}{one.key}") for one in refused.problems]
+    return [Problem(key, look_up(document, location)[1], _expected(details, location))]
+
+
+def _expected(details: ErrorDetails, location: Sequence[int | str]) -> str:
+    names = tuple(part for part in location if isinstance(part, str))
+    match details["type"]:
+        case "extra_forbidden":
+            return expected_one_of(names[-1], _TABLES[names[:-1]].model_fields)
+        case "value_error":
+            return str(details["ctx"]["error"])
+        case "string_pattern_mismatch" if names[0] == "rules":
+            return "expected a name of letters, digits, '-' and '_'"
+        case _:
+            return _EXPECTED.get(names) or f"expected a table, [{names[-1]}]"
+
+
+class _SchemaGenerator(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - titles that repeat the key
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])  # TOML has no null
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        default = super().default_schema(schema)
+        return {key: value for key, value in default.items() if (key, value) != ("default", None)}
+
+
+def manifest_schema() -> dict[str, object]:
+    """The JSON Schema (draft 2020-12) of a manifest."""
+    schema = ManifestTable.model_json_schema(schema_generator=_SchemaGenerator)
+    return {"$schema": _SchemaGenerator.schema_dialect, **schema}

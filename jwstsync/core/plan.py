@@ -1,0 +1,387 @@
+"""The decision: what has to happen to each product, from what is selected, what is locked and what is on the disk.
+
+Pure: the caller observes the disk (and hashes what `paths_to_hash` names) before, and carries the plan out after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from jwstsync.core.layout import same_place
+from jwstsync.core.lockfile import LockedProduct, Lockfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from jwstsync.core.goal import Goal
+    from jwstsync.core.layout import ProductPath
+    from jwstsync.core.selection import Selected
+
+
+class ActionKind(StrEnum):
+    """What happens to a product. `MOVE` and `PRUNE` have their place here and are not planned yet."""
+
+    KEEP = "keep"
+    FETCH = "fetch"
+    UPDATE = "update"
+    REPAIR = "repair"
+    ADOPT = "adopt"
+    MOVE = "move"
+    WITHHOLD = "withhold"
+    DROP = "drop"
+    PRUNE = "prune"
+
+
+class Reason(StrEnum):
+    """Why; for people and for JSON, nothing decides on it."""
+
+    NEW = "new"
+    MISSING = "missing"
+    CHANGED = "changed"
+    TRUNCATED = "truncated"
+    DAMAGED = "damaged"
+    MODIFIED = "modified"
+    PRESENT = "present"
+    EXCLUSIVE_ACCESS = "exclusive_access"
+    UNSELECTED = "unselected"
+    GONE = "gone"
+
+
+MARKS = {
+    ActionKind.FETCH: "+",
+    ActionKind.UPDATE: "~",
+    ActionKind.REPAIR: "!",
+    ActionKind.ADOPT: "<",
+    ActionKind.MOVE: ">",
+    ActionKind.WITHHOLD: "?",
+    ActionKind.DROP: ".",
+    ActionKind.PRUNE: "-",
+    ActionKind.KEEP: "=",
+}
+TRANSFERS = frozenset({ActionKind.FETCH, ActionKind.UPDATE, ActionKind.REPAIR})
+"""The actions that download."""
+DIFFERENCES = frozenset(ActionKind) - {ActionKind.KEEP, ActionKind.WITHHOLD}
+"""The actions that `apply` would carry out."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What stands at a path: size in bytes, and the hashes as far as known.
+
+    ``untouched`` says that size and modification time are as they were when the file was written here or last hashed;
+    ``mtime_ns`` is that time, for whoever remembers the hashes.
+    """
+
+    size: int
+    sha256: str | None = None
+    md5: str | None = None
+    untouched: bool = False
+    mtime_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the user has a right to: ``mode`` is the manifest's ``exclusive_access``, ``token`` whether there is one."""
+
+    mode: str = "auto"
+    token: bool = False
+
+    def allows(self, product: Selected) -> bool:
+        """Whether it makes sense to ask the archive for the product."""
+        return product.public or (self.token and self.mode != "skip")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What happens to one product, and why. ``wanted`` is None for a drop, ``locked`` for what was not locked."""
+
+    kind: ActionKind
+    reason: Reason | None
+    wanted: Selected | None
+    locked: LockedProduct | None
+    present: FileState | None = None
+    pinned: bool = False
+
+    @property
+    def uri(self) -> str:
+        """The product's name in the archive."""
+        return self._subject.uri
+
+    @property
+    def path(self) -> ProductPath:
+        """Where it belongs below the root."""
+        return self._subject.path
+
+    @property
+    def proposal(self) -> int:
+        """The proposal that it is counted under."""
+        return self._subject.proposal
+
+    @property
+    def size(self) -> int | None:
+        """Its bytes: the locked ones where these are wanted, else the stated ones."""
+        if self.locked is not None and self.kind not in {ActionKind.UPDATE, ActionKind.ADOPT}:
+            return self.locked.size
+        return self.present.size if self.kind is ActionKind.ADOPT and self.present else self._subject.size
+
+    @property
+    def _subject(self) -> Selected | LockedProduct:
+        subject = self.wanted or self.locked
+        assert subject is not None  # noqa: S101 - an action is always about a product
+        return subject
+
+    @property
+    def changes_lockfile(self) -> bool:
+        """Whether the lockfile would say something else once this is done; what is kept may be known better now."""
+        if self.kind is ActionKind.WITHHOLD:
+            return False
+        return not self.pinned or self.locked is None or self.fetch.refreshed(self.locked) != self.locked
+
+    @property
+    def fetch(self) -> Fetch:
+        """The bytes to be fetched, or to be found in place, for this action."""
+        assert self.wanted is not None  # noqa: S101 - a drop fetches nothing
+        pinned = self.locked if self.pinned else None
+        return Fetch(self.wanted, pinned, replaces=self.kind is ActionKind.UPDATE, keeps_old=not self._has_locked)
+
+    @property
+    def _has_locked(self) -> bool:
+        """Whether what stands in its place is the locked version, and not something that somebody may miss."""
+        return self.locked is not None and self.present is not None and self.present.sha256 == self.locked.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """The bytes that are wanted at a path.
+
+    Attributes:
+        wanted: The product as the archive states it.
+        pinned: What is locked, where exactly these bytes will do.
+        replaces: Whether an older version gives way, whatever its size.
+        keeps_old: Whether what stands at the path may be missed, and is put aside.
+    """
+
+    wanted: Selected
+    pinned: LockedProduct | None = None
+    replaces: bool = False
+    keeps_old: bool = True
+
+    @property
+    def uri(self) -> str:
+        """The product's name in the archive."""
+        return self.wanted.uri
+
+    @property
+    def path(self) -> ProductPath:
+        """Where the bytes belong below the root."""
+        return self.wanted.path
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes are expected; not certain unless pinned."""
+        return self.pinned.size if self.pinned else self.wanted.size
+
+    @property
+    def sha256(self) -> str | None:
+        """The hash that the bytes must have."""
+        return self.pinned.sha256 if self.pinned else None
+
+    @property
+    def md5(self) -> str | None:
+        """The checksum that the archive states."""
+        return self.wanted.md5
+
+    def locks(self, *, size: int, sha256: str, md5: str) -> LockedProduct:
+        """The lockfile's entry once these bytes are in place."""
+        if self.pinned:
+            return self.refreshed(self.pinned)
+        stated = self.wanted.size
+        return LockedProduct(
+            uri=self.uri,
+            path=self.path,
+            proposal=self.wanted.proposal,
+            size=size,
+            sha256=sha256,
+            md5=md5 if md5 == self.wanted.md5 else None,
+            stated_size=stated if stated != size else None,
+            cal_ver=self.wanted.cal_ver,
+            crds_ctx=self.wanted.crds_ctx,
+        )
+
+    def refreshed(self, locked: LockedProduct) -> LockedProduct:
+        """The same bytes, with what manifest and archive say of them now; what was known stays known."""
+        return replace(
+            locked,
+            path=self.path,
+            proposal=self.wanted.proposal,
+            cal_ver=locked.cal_ver or self.wanted.cal_ver,
+            crds_ctx=locked.crds_ctx or self.wanted.crds_ctx,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every selected or locked product with its one action, by proposal and URI, and the goal behind it."""
+
+    actions: Sequence[Action]
+    goal: Goal
+
+    def of(self, *kinds: ActionKind) -> list[Action]:
+        """The actions of these kinds."""
+        return [action for action in self.actions if action.kind in kinds]
+
+    @property
+    def transfers(self) -> list[Action]:
+        """The actions that download."""
+        return self.of(*TRANSFERS)
+
+    @property
+    def differences(self) -> list[Action]:
+        """The actions that `apply` would carry out."""
+        return self.of(*DIFFERENCES)
+
+    @property
+    def changes_lockfile(self) -> list[Action]:
+        """The actions after which the lockfile would say something else."""
+        return [action for action in self.actions if action.changes_lockfile]
+
+
+def changed_in_archive(wanted: Selected, locked: LockedProduct) -> bool:
+    """Whether the archive has made a product anew since it was locked; an unknown on either side is no change."""
+    if wanted.md5 is not None and locked.md5 is not None:
+        return wanted.md5 != locked.md5
+    stated = locked.size if locked.stated_size is None else locked.stated_size
+    return (
+        _differ(wanted.size, stated)
+        or _differ(wanted.cal_ver, locked.cal_ver)
+        or _differ(wanted.crds_ctx, locked.crds_ctx)
+    )
+
+
+def _differ(one: str | int | None, other: str | int | None) -> bool:
+    return one is not None and other is not None and one != other
+
+
+def paths_to_hash(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]) -> set[ProductPath]:
+    """The files whose bytes have to be known before `decide` can tell: right in size, and not known as they stand."""
+    found = set()
+    for wanted in goal.products.values():
+        locked, state = lockfile.products.get(wanted.uri), disk.get(wanted.path)
+        if locked is not None and state is not None and _unclear(wanted, locked, state):
+            found.add(wanted.path)
+    return found
+
+
+def _unclear(wanted: Selected, locked: LockedProduct, state: FileState) -> bool:
+    if not changed_in_archive(wanted, locked):
+        return state.size == locked.size and state.sha256 is None
+    old = state.sha256 == locked.sha256
+    return wanted.md5 is not None and state.md5 is None and state.size == wanted.size and not old
+
+
+def decide(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState], access: Access) -> Plan:
+    """What has to happen to each product.
+
+    Args:
+        goal: What the set should hold.
+        lockfile: What is locked.
+        disk: What stands at the goal's paths, with the hashes that `paths_to_hash` asks for; an absent path is free.
+        access: What the user has a right to.
+    """
+    actions = [_action(one, lockfile.products.get(one.uri), disk, access) for one in goal.products.values()]
+    actions += [_drop(one, goal) for one in lockfile if one.uri not in goal.products]
+    return Plan(tuple(sorted(actions, key=lambda action: (action.proposal, action.uri))), goal)
+
+
+def _drop(locked: LockedProduct, goal: Goal) -> Action:
+    return Action(ActionKind.DROP, Reason.GONE if locked.uri in goal.gone else Reason.UNSELECTED, None, locked)
+
+
+def _action(
+    wanted: Selected, locked: LockedProduct | None, disk: Mapping[ProductPath, FileState], access: Access
+) -> Action:
+    state = disk.get(wanted.path)
+    reason: Reason | None
+    if locked is None:
+        kind, reason = _decide_new(wanted, state)
+    elif changed_in_archive(wanted, locked):
+        kind, reason = _decide_changed(wanted, locked, state)
+    else:
+        kind, reason = _decide_locked(locked, state)
+    if kind in TRANSFERS and not access.allows(wanted):
+        kind, reason = ActionKind.WITHHOLD, Reason.EXCLUSIVE_ACCESS
+    pinned = locked is not None and not changed_in_archive(wanted, locked)
+    return Action(kind, reason, wanted, locked, state, pinned)
+
+
+def _decide_new(wanted: Selected, state: FileState | None) -> tuple[ActionKind, Reason]:
+    if state is not None and _fits(wanted, state):
+        return ActionKind.ADOPT, Reason.PRESENT
+    return ActionKind.FETCH, Reason.NEW
+
+
+def _fits(wanted: Selected, state: FileState) -> bool:
+    """Whether a file can be the product as stated; what is not known yet is found out when it is adopted."""
+    if state.size < 0 or _differ(wanted.size, state.size):
+        return False
+    return not _differ(wanted.md5, state.md5)
+
+
+def _decide_changed(wanted: Selected, locked: LockedProduct, state: FileState | None) -> tuple[ActionKind, Reason]:
+    """Only bytes that are surely not the locked ones are taken for the new ones."""
+    if state is not None and wanted.size is not None and _fits(wanted, state):
+        confirmed = wanted.md5 is not None and state.md5 == wanted.md5
+        if confirmed or (wanted.md5 is None and state.size != locked.size):
+            return ActionKind.ADOPT, Reason.PRESENT
+    return ActionKind.UPDATE, Reason.CHANGED
+
+
+def _decide_locked(locked: LockedProduct, state: FileState | None) -> tuple[ActionKind, Reason | None]:
+    if state is None:
+        return ActionKind.FETCH, Reason.MISSING
+    if state.size == locked.size and state.sha256 == locked.sha256:
+        return ActionKind.KEEP, None
+    if state.size < locked.size:
+        return ActionKind.REPAIR, Reason.TRUNCATED
+    return ActionKind.REPAIR, Reason.DAMAGED if state.untouched else Reason.MODIFIED
+
+
+def lockfile_after(plan: Plan, landed: Mapping[str, LockedProduct]) -> Lockfile:
+    """The lockfile once a plan has been carried out as far as it went.
+
+    Args:
+        plan: What was to happen.
+        landed: The entries of the products that were fetched or adopted, by URI.
+    """
+    settled = [entry for action in plan.actions if (entry := landed.get(action.uri) or _kept(action))]
+    waiting = {
+        same_place(locked.path): (locked, action.path)
+        for action in plan.actions
+        if (locked := action.locked)
+        and action.kind not in {ActionKind.KEEP, ActionKind.DROP}
+        and action.uri not in landed
+    }
+    return Lockfile.of([*settled, *_waiting(waiting, [same_place(entry.path) for entry in settled])])
+
+
+def _kept(action: Action) -> LockedProduct | None:
+    if action.kind is not ActionKind.KEEP or action.locked is None:
+        return None
+    return action.fetch.refreshed(action.locked)
+
+
+def _waiting(waiting: dict[str, tuple[LockedProduct, ProductPath]], taken: list[str]) -> Iterator[LockedProduct]:
+    """What was locked and is still to come; where its old place is taken now, it is locked at its new one.
+
+    Args:
+        waiting: By its old place, what is locked and its new path.
+        taken: The places of what is settled.
+    """
+    while taken:
+        if displaced := waiting.pop(taken.pop(), None):
+            locked, path = displaced
+            yield replace(locked, path=path)
+            taken.append(same_place(path))  # which may be the old place of yet another
+    yield from (locked for locked, _ in waiting.values())

@@ -1,0 +1,277 @@
+"""What a manifest selects from the archive's answers: one `Selected` a product, and why the others are left.
+
+The answers come from the archive adapter, as rows in any order and with repetitions. What follows for lockfile and disk
+is decided in `plan`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from jwstsync.core.caom import JWST, PLANNED, is_public
+from jwstsync.core.layout import UNKNOWN, ProductPath, product_path
+from jwstsync.errors import UnsafeNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from jwstsync.core.caom import Observation, ProductRow
+    from jwstsync.core.manifest import Manifest, NamedRule, ProposalBlock
+
+_LARGEST = 10**15  # bytes; the largest JWST products are some GB, so more than this is no size
+_LONGEST_URI = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the archive lists for one proposal: its observations, and the product rows of those asked for."""
+
+    proposal: int
+    observations: Sequence[Observation]
+    rows: Sequence[ProductRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selected:
+    """One product that the manifest selects, as the archive states it now.
+
+    Attributes:
+        uri: The product's name in the archive.
+        path: Where it belongs below the root.
+        proposal: The smallest id that selects it.
+        size: The stated size in bytes; not always that of the bytes served.
+        md5: The archive's checksum.
+        cal_ver: The pipeline version.
+        crds_ctx: The CRDS context.
+        public: Whether anybody may download it.
+        released_at: When it is or was public, MJD.
+    """
+
+    uri: str
+    path: ProductPath
+    proposal: int
+    size: int | None = None
+    md5: str | None = None
+    cal_ver: str | None = None
+    crds_ctx: str | None = None
+    public: bool = True
+    released_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A product that is selected and can not be taken, because of its name or what else the archive states."""
+
+    uri: str
+    proposal: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the manifest selects now.
+
+    Attributes:
+        products: The selected products by URI.
+        refused: What is selected and can not be taken.
+        listed: How many product rows each proposal lists, repetitions included, by the answers that came.
+        uris: Every URI that was listed, selected or not.
+        failed: The proposals whose query failed, with the error.
+        complete: The proposals of which every executed observation was asked for its products.
+        empty: The proposals that list no executed observation, or no product of those asked for.
+    """
+
+    products: Mapping[str, Selected]
+    refused: Sequence[Refused] = ()
+    listed: Mapping[int, int] = field(default_factory=dict)
+    uris: frozenset[str] = frozenset()
+    failed: Mapping[int, str] = field(default_factory=dict)
+    complete: frozenset[int] = frozenset()
+    empty: frozenset[int] = frozenset()
+
+
+def executed(observations: Iterable[Observation]) -> list[Observation]:
+    """The JWST observations among these that were executed."""
+    return [row for row in observations if row.obs_collection == JWST and row.calib_level != PLANNED]
+
+
+def groups_to_ask(manifest: Manifest, proposal: int, observations: Iterable[Observation]) -> list[int]:
+    """The group ids whose products some block of ``proposal`` needs, in ascending order."""
+    taken = [block.observations.takes for block in _blocks(manifest, proposal)]
+    return sorted({row.group_id for row in executed(observations) if any(takes(row) for takes in taken)})
+
+
+def select(manifest: Manifest, listings: Iterable[Listing], failed: Mapping[int, str]) -> Selection:
+    """What ``manifest`` selects from these listings.
+
+    Args:
+        manifest: What the user wrote.
+        listings: The archive's answers, in any order.
+        failed: The proposals that have no listing, because their query failed, with the error.
+    """
+    answers = sorted(listings, key=lambda listing: listing.proposal)
+    first_rows = _first_rows(row for listing in answers for row in listing.rows)
+    parents = {row.group_id: row for listing in answers for row in listing.observations}
+    selected_by: dict[str, int] = {}
+    for listing in answers:
+        for uri in _taken_uris(manifest, listing):
+            selected_by.setdefault(uri, listing.proposal)
+    template = manifest.destination.layout
+    outcomes = [_checked(first_rows[uri], proposal, parents, template) for uri, proposal in sorted(selected_by.items())]
+    return Selection(
+        products={product.uri: product for product in outcomes if isinstance(product, Selected)},
+        refused=tuple(product for product in outcomes if isinstance(product, Refused)),
+        listed={listing.proposal: len(listing.rows) for listing in answers},
+        uris=frozenset(first_rows),
+        failed=dict(failed),
+        complete=frozenset(listing.proposal for listing in answers if _asked_for_all(manifest, listing)),
+        empty=frozenset(listing.proposal for listing in answers if _is_empty(manifest, listing)),
+    )
+
+
+def _blocks(manifest: Manifest, proposal: int) -> Iterator[ProposalBlock]:
+    return (block for block in manifest.blocks if proposal in block.ids)
+
+
+def _asked_for_all(manifest: Manifest, listing: Listing) -> bool:
+    asked = groups_to_ask(manifest, listing.proposal, listing.observations)
+    return len(asked) == len({row.group_id for row in executed(listing.observations)})
+
+
+def _is_empty(manifest: Manifest, listing: Listing) -> bool:
+    """Whether nothing is listed although something was asked for; a rule that takes no observation asks for nothing."""
+    asked = groups_to_ask(manifest, listing.proposal, listing.observations)
+    return not listing.rows and (bool(asked) or not executed(listing.observations))
+
+
+def _taken_uris(manifest: Manifest, listing: Listing) -> set[str]:
+    taken: set[str] = set()
+    for block in _blocks(manifest, listing.proposal):
+        groups = {row.group_id for row in executed(listing.observations) if block.observations.takes(row)}
+        rows = [row for row in listing.rows if row.parent_group_id in groups]
+        taken |= _uris(rows, block.include) - _uris(rows, block.exclude)
+    return taken
+
+
+def _uris(rows: Iterable[ProductRow], rules: Sequence[NamedRule]) -> set[str]:
+    """The products that any of the rules takes by any of their rows."""
+    tests = [named.rule.takes for named in rules]
+    return {row.data_uri for row in rows if any(takes(row) for takes in tests)}
+
+
+def _first_rows(rows: Iterable[ProductRow]) -> dict[str, ProductRow]:
+    """One row for each product: of its repetitions the one with the smallest parent, whatever their order."""
+    first: dict[str, ProductRow] = {}
+    for row in rows:
+        known = first.get(row.data_uri)
+        if known is None or _rank(row) < _rank(known):
+            first[row.data_uri] = row
+    return first
+
+
+def _rank(row: ProductRow) -> tuple[int, int, str]:
+    return row.parent_group_id, row.group_id, repr(row)
+
+
+def _checked(row: ProductRow, proposal: int, parents: Mapping[int, Observation], template: str) -> Selected | Refused:
+    parent = parents.get(row.parent_group_id)
+    problem = _uri_problem(row.data_uri) or _size_problem(row.size)
+    if problem:
+        return Refused(row.data_uri[:_LONGEST_URI], proposal, problem)
+    try:
+        path = product_path(template, layout_values(row, proposal, parent))
+    except UnsafeNameError as error:
+        return Refused(row.data_uri, proposal, str(error))
+    return Selected(
+        uri=row.data_uri,
+        path=path,
+        proposal=proposal,
+        size=row.size,
+        cal_ver=_plain_or_unknown(row.cal_ver),
+        public=is_public(row.data_rights),
+        released_at=None if parent is None else parent.released_at,
+    )
+
+
+def _uri_problem(uri: str) -> str | None:
+    good = uri.startswith("mast:") and uri.isprintable() and " " not in uri and len(uri) <= _LONGEST_URI
+    return None if good else f"dataURI {uri[:_LONGEST_URI]!r}: expected a name such as mast:JWST/product/..."
+
+
+def _size_problem(size: int | None) -> str | None:
+    good = size is None or 0 <= size <= _LARGEST
+    return None if good else f"size {size}: expected a number of bytes"
+
+
+def _plain_or_unknown(version: str | None) -> str | None:
+    """A version as lockfiles take it; one that could not be read back would spoil the whole lockfile."""
+    return version if version and version.isprintable() else None
+
+
+def layout_values(row: ProductRow, proposal: int, parent: Observation | None) -> dict[str, str | int | None]:
+    """The layout's fields for one product; the instrument's name is without its mode."""
+    instrument = parent.instrument_name if parent is not None else None
+    return {
+        "obs_collection": row.obs_collection,
+        "proposal_id": row.proposal_id or str(proposal),
+        "obs_id": row.obs_id,
+        "instrument_name": (instrument or UNKNOWN).partition("/")[0],
+        "calib_level": row.calib_level,
+        "productType": row.product_type,
+        "productSubGroupDescription": row.product_subgroup,
+        "filename": row.filename,
+    }
+
+
+def kind_of(filename: str) -> str:
+    """What people call a product by the end of its name: ``cal``, ``i2d``, ``asn.json``, ``i2d.jpg``."""
+    suffix = filename.rpartition("_")[2]
+    return suffix.removesuffix(".fits")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one product is selected or left.
+
+    Attributes:
+        filename: The product's file name.
+        uri: Its name in the archive.
+        selected: Whether it is selected.
+        reasons: For people, one line for each block and rule that speaks of it.
+    """
+
+    filename: str
+    uri: str
+    selected: bool
+    reasons: tuple[str, ...]
+
+
+def explain(manifest: Manifest, listings: Iterable[Listing], matches: Iterable[str]) -> list[Explanation]:
+    """Why the products whose file names are among ``matches`` are selected or left, in the order of their names."""
+    wanted = set(matches)
+    answers = sorted(listings, key=lambda listing: listing.proposal)
+    rows = _first_rows(row for listing in answers for row in listing.rows if row.filename in wanted)
+    explanations = []
+    for row in rows.values():
+        lists = [answer for answer in answers if any(other.data_uri == row.data_uri for other in answer.rows)]
+        reasons = tuple(reason for listing in lists for reason in _reasons(manifest, listing, row.data_uri))
+        selected = any(row.data_uri in _taken_uris(manifest, listing) for listing in lists)
+        explanations.append(Explanation(row.filename, row.data_uri, selected, reasons))
+    return sorted(explanations, key=lambda explanation: (explanation.filename, explanation.uri))
+
+
+def _reasons(manifest: Manifest, listing: Listing, uri: str) -> Iterator[str]:
+    for number, block in enumerate(_blocks(manifest, listing.proposal), start=1):
+        groups = {row.group_id for row in executed(listing.observations) if block.observations.takes(row)}
+        rows = [row for row in listing.rows if row.data_uri == uri and row.parent_group_id in groups]
+        where = f"{listing.proposal} {block.name}" if block.name else f"{listing.proposal}, block {number}"
+        if not rows:
+            yield f"{where}: observations leaves out the observations that list it"
+        for verb, rules in (("include", block.include), ("exclude", block.exclude)) if rows else ():
+            yield from (f"{where}: {verb} {_verdict(named, rows)}" for named in rules)
+
+
+def _verdict(named: NamedRule, rows: Sequence[ProductRow]) -> str:
+    misses = [named.rule.first_miss(row) for row in rows]
+    return f"{named.label} takes it" if None in misses else f"{named.label} leaves it: {misses[0]}"
