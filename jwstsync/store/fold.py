@@ -1,0 +1,96 @@
+"""What a run leaves behind, brought together: journal lines into the lockfile, what is known of files into the record.
+
+The lockfile is only written onto what the run read: if somebody else wrote it meanwhile, their version stays, and the
+files count as present until the next run adopts them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from jwstsync.core.layout import same_place
+from jwstsync.core.lockfile import Lockfile
+from jwstsync.store.files import disk_errors
+from jwstsync.store.journal import JournalLine, journal_folder, read_journal
+from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, write_lockfile
+from jwstsync.store.record import Entry, merged, read_record, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from pathlib import Path
+
+    from jwstsync.store.tree import Tree
+
+
+def lockfile_name(tree: Tree, lockfile: Path) -> str:
+    """How a root's records name a lockfile: relative to the root, so that both can be moved together."""
+    return os.path.relpath(lockfile.absolute(), tree.root.absolute())
+
+
+def recover(tree: Tree, lockfile: Path) -> int:
+    """Folds the journals that crashed runs left, and tells how many products were recovered.
+
+    Only what stands on the disk as it was committed counts, and only journals that continue the lockfile as it is now.
+
+    Raises:
+        LockfileError: The lockfile is not valid.
+        StoreError: Something can not be read or written.
+    """
+    with disk_errors("journal"):
+        journals = sorted(journal_folder(tree.state_folder, lockfile_name(tree, lockfile)).glob("*.jsonl"))
+        if not journals:
+            return 0
+        known, digest = read_lockfile(lockfile)
+        contents = [read_journal(path) for path in journals]
+        lines = [line for continues, some in contents if continues == digest for line in some if _stands(tree, line)]
+        write_lockfile(lockfile, _with(known, lines))
+        remember(tree, (line.entry for line in lines))
+        for path in journals:
+            path.unlink(missing_ok=True)
+    return len(lines)
+
+
+def _stands(tree: Tree, line: JournalLine) -> bool:
+    try:
+        found = tree.place(line.entry.path).stat()
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) == (line.entry.size, line.entry.mtime_ns)
+
+
+def _with(known: Lockfile, lines: Iterable[JournalLine]) -> Lockfile:
+    """What was known and what was committed; where both name one place, what was committed stands there."""
+    landed = {same_place(line.locked.path): line.locked for line in lines}
+    kept = (one for one in known if same_place(one.path) not in landed)
+    return Lockfile.of({one.uri: one for one in (*kept, *landed.values())}.values())
+
+
+def fold(lockfile: Path, read_digest: str, content: Lockfile) -> bool:
+    """Writes the lockfile, unless somebody wrote it since it was read; tells whether it now says ``content``.
+
+    Raises:
+        StoreError: It can not be written.
+    """
+    if lockfile_digest(lockfile) != read_digest:
+        return False
+    write_lockfile(lockfile, content)
+    return True
+
+
+def remember(tree: Tree, entries: Iterable[Entry], whole: Collection[str] = ()) -> None:
+    """Adds entries to the record, and takes their files from the suspects.
+
+    Args:
+        tree: Where the files are.
+        entries: What is known of them.
+        whole: Further paths that are no longer suspect.
+
+    Raises:
+        StoreError: The record can not be written.
+    """
+    added = list(entries)
+    with disk_errors("local state"):
+        if added:
+            write_record(tree.record_file, merged(read_record(tree.record_file), added).values())
+    tree.suspect((), [*whole, *(entry.path for entry in added)])

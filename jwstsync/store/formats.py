@@ -1,0 +1,66 @@
+"""Whether a file is what its name says: an HTML page is never a product.
+
+A format signature tells a product from an error page or a torn body; it does not tell whether the bytes are right.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FITS_BLOCK = 2880  # bytes; FITS standard 4.0, section 3.1
+_FITS_START = b"SIMPLE  ="
+_MAGIC = {
+    ".fits": _FITS_START,
+    ".jpg": b"\xff\xd8\xff",
+    ".jpeg": b"\xff\xd8\xff",
+    ".png": b"\x89PNG\r\n\x1a\n",
+    ".gz": b"\x1f\x8b",
+}
+_PAGE_STARTS = (b"<!doctype html", b"<html", b"<?xml", b"<error")
+_LARGEST_JSON = 64 << 20  # bytes; associations are some kB, and what is larger is not parsed to tell
+
+
+def format_problem(path: Path, name: str) -> str | None:
+    """What is wrong with the form of a file, or None.
+
+    Args:
+        path: Where the bytes are.
+        name: The product's file name, whose end tells the format.
+
+    Raises:
+        OSError: It can not be read.
+    """
+    suffix = name[name.rfind(".") :].lower()
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(512)
+    if size == 0:
+        return "is empty"
+    if suffix in _MAGIC and not start.startswith(_MAGIC[suffix]):
+        return f"is not {suffix[1:].upper()}: it begins with {start[:24]!r}"
+    if suffix == ".fits" and size % FITS_BLOCK:
+        return f"is not whole FITS: {size} bytes are no multiple of {FITS_BLOCK}"
+    if suffix == ".json":
+        return _json_problem(path, size)
+    return _page_problem(start, suffix)
+
+
+def _json_problem(path: Path, size: int) -> str | None:
+    if size > _LARGEST_JSON:
+        return None
+    try:
+        json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        return f"is not JSON: {error}"
+    return None
+
+
+def _page_problem(start: bytes, suffix: str) -> str | None:
+    if suffix in {".html", ".htm", ".xml"}:
+        return None
+    page = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE_STARTS)
+    return "is a web page" if page else None

@@ -1,0 +1,55 @@
+"""The hashes of files on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """How many bytes, and which: hashes in lower-case hexadecimal."""
+
+    size: int
+    sha256: str
+    md5: str
+
+
+class Hasher:
+    """Counts and hashes bytes as they come by. MD5 is the archive's checksum, SHA-256 the lockfile's."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self.size = 0
+
+    def update(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Takes the next bytes."""
+        self._sha256.update(chunk)
+        self._md5.update(chunk)
+        self.size += len(chunk)
+
+    def digest(self) -> Digest:
+        """What came by so far."""
+        return Digest(self.size, self._sha256.hexdigest(), self._md5.hexdigest())
+
+
+def hash_file(path: Path) -> Digest:
+    """The digest of a file's bytes.
+
+    Raises:
+        OSError: It can not be read.
+    """
+    hasher = Hasher()
+    buffer = bytearray(_CHUNK)
+    view = memoryview(buffer)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            hasher.update(view[:count])
+    return hasher.digest()

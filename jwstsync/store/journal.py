@@ -1,0 +1,104 @@
+"""The journal of one run: a line for each file that is about to get its final name, so that a crash loses no record.
+
+It continues one lockfile, which it names by digest, and is folded only onto that. A torn last line is dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from jwstsync.core.lockfile import LockedProduct
+from jwstsync.store.record import Entry, format_entry, parse_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """One file with its final name: what the lockfile is to say of it, and what the record is to remember."""
+
+    locked: LockedProduct
+    entry: Entry
+
+
+def journal_folder(state_folder: Path, lockfile_name: str) -> Path:
+    """Where the journals of runs on one lockfile lie; several manifests may share a root."""
+    return state_folder / "journal" / hashlib.sha256(lockfile_name.encode()).hexdigest()[:16]
+
+
+class Journal:
+    """The journal that this run writes. Its file is begun with the first line."""
+
+    def __init__(self, folder: Path, lockfile_digest: str) -> None:
+        self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+        self._digest = lockfile_digest
+        self._descriptor: int | None = None
+
+    def write(self, lines: Sequence[JournalLine]) -> None:
+        """Adds lines, and returns once they would survive a loss of power.
+
+        Raises:
+            OSError: They can not be written; the journal is as it was.
+        """
+        texts = [json.dumps({"lock": asdict(line.locked), "record": format_entry(line.entry)}) for line in lines]
+        descriptor = self._open()
+        end = os.fstat(descriptor).st_size
+        head = [] if end else [json.dumps({"continues": self._digest})]
+        try:
+            _write_all(descriptor, "".join(text + "\n" for text in head + texts).encode())
+            os.fdatasync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, end)  # what is written later must not be glued to a torn line
+            raise
+
+    def _open(self) -> int:
+        if self._descriptor is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        return self._descriptor
+
+    def remove(self) -> None:
+        """Ends the journal: what it said is in the lockfile now.
+
+        Raises:
+            OSError: It can not be removed.
+        """
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+            self._path.unlink(missing_ok=True)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    while content:  # a disk that gets full takes a part, and says so only when it is asked again
+        content = content[os.write(descriptor, content) :]
+
+
+def read_journal(path: Path) -> tuple[str, list[JournalLine]]:
+    """The digest of the lockfile that a journal continues, and its lines as far as they are whole.
+
+    Raises:
+        OSError: It can not be read.
+    """
+    head, *rest = path.read_bytes().split(b"\n")[:-1] or [b""]
+    lines = [line for text in rest if (line := _parse(text)) is not None]
+    try:
+        return str(json.loads(head)["continues"]), lines
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return "", []
+
+
+def _parse(text: bytes) -> JournalLine | None:
+    try:
+        line = json.loads(text)
+        entry = parse_entry(line["record"].encode())
+        return None if entry is None else JournalLine(LockedProduct(**line["lock"]), entry)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None

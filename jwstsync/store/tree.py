@@ -1,0 +1,163 @@
+"""The tree of products below the root, as it stands, and the local state folder in it.
+
+Looks and hashes; how files come to be here is `commit`'s business. Presence is always observed, never remembered.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from jwstsync.core.layout import STATE_FOLDER, ProductPath
+from jwstsync.core.plan import FileState
+from jwstsync.errors import StoreError
+from jwstsync.store import record
+from jwstsync.store.files import disk_errors
+from jwstsync.store.hashing import Digest, hash_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+NOT_A_FILE = -1
+"""The size of what is there and is no regular file, such as a folder."""
+
+_CACHEDIR_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"  # the same for everybody: https://bford.info/cachedir/
+    "# Local state of jwstsync. Deleting this folder costs re-hashing, unfinished downloads and old versions.\n"
+)
+
+
+class Tree:
+    """The files below one root, seen through what is remembered of them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state_folder = root / STATE_FOLDER
+        self.record_file = self.state_folder / "record.jsonl"
+        self.suspects_file = self.state_folder / "suspects.json"
+
+    def place(self, path: ProductPath) -> Path:
+        """Where a product lives on this machine."""
+        return self.root / path
+
+    def prepare(self) -> None:
+        """Makes root and state folder, if they are not there.
+
+        Raises:
+            StoreError: They can not be made or written.
+        """
+        with disk_errors("destination"):
+            for folder in (self.state_folder, self.parts_folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            _write_once(self.state_folder / ".gitignore", "*\n")
+            _write_once(self.state_folder / "CACHEDIR.TAG", _CACHEDIR_TAG)
+
+    @property
+    def parts_folder(self) -> Path:
+        """Where partial downloads lie."""
+        return self.state_folder / "parts"
+
+    def observe(self, paths: Iterable[ProductPath]) -> dict[ProductPath, FileState]:
+        """What stands at these paths; one that is free is left out.
+
+        Raises:
+            StoreError: A folder can not be searched.
+        """
+        with disk_errors("destination"):
+            entries = record.read_record(self.record_file)
+            suspects = record.read_suspects(self.suspects_file)
+            return {
+                path: state
+                for path in paths
+                if (state := self._state(path, entries.get(path), suspect=path in suspects)) is not None
+            }
+
+    def _state(self, path: ProductPath, entry: record.Entry | None, *, suspect: bool) -> FileState | None:
+        found = _stat(os.path.join(self.root, path))  # noqa: PTH118 - a tenth of pathlib's time, 100,000 times
+        if found is None:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            return FileState(NOT_A_FILE)
+        hashes = record.known_hashes(entry, found.st_size, found.st_mtime_ns)
+        if hashes is None or suspect:
+            return FileState(found.st_size, untouched=hashes is not None, mtime_ns=found.st_mtime_ns)
+        return FileState(found.st_size, hashes[0], hashes[1] or None, untouched=True, mtime_ns=found.st_mtime_ns)
+
+    def hashed(
+        self, states: Mapping[ProductPath, FileState], paths: Iterable[ProductPath], seen: Callable[[int], None]
+    ) -> dict[ProductPath, FileState]:
+        """The states with the hashes of these paths filled in; a file that went away meanwhile is left out.
+
+        Args:
+            states: What was observed.
+            paths: The files to hash.
+            seen: Called with the bytes of each file once it is hashed.
+
+        Raises:
+            StoreError: A file can not be read.
+        """
+        result = dict(states)
+        for path in sorted(paths):
+            digest = self.digest(path)
+            if digest is None:
+                del result[path]
+                continue
+            result[path] = replace(states[path], size=digest.size, sha256=digest.sha256, md5=digest.md5)
+            seen(digest.size)
+        return result
+
+    def digest(self, path: ProductPath) -> Digest | None:
+        """The digest of a file, or None where there is none.
+
+        Raises:
+            StoreError: It can not be read.
+        """
+        with disk_errors("product"):
+            try:
+                return hash_file(self.place(path))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def suspect(self, wrong: Iterable[str], checked: Iterable[str]) -> None:
+        """Notes which of the checked files are wrong, so that the next plan hashes them whatever their time says.
+
+        Raises:
+            StoreError: The note can not be written.
+        """
+        if not self.state_folder.is_dir():
+            return
+        with disk_errors("local state"):
+            before = record.read_suspects(self.suspects_file)
+            after = (before - set(checked)) | set(wrong)
+            if after != before:
+                record.write_suspects(self.suspects_file, after)
+
+    def free_bytes(self) -> int:
+        """How many bytes a file below the root could take.
+
+        Raises:
+            StoreError: The disk does not tell.
+        """
+        folder = self.root.absolute()
+        with disk_errors("destination"):
+            while not folder.exists() and folder != folder.parent:
+                folder = folder.parent
+            return shutil.disk_usage(folder).free
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116 - as above
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}; expected a folder that can be searched") from error
+
+
+def _write_once(path: Path, text: str) -> None:
+    if not path.exists():
+        path.write_text(text, encoding="utf-8")

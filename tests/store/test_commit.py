@@ -1,0 +1,371 @@
+"""How bytes get their final names: in the one safe order, nothing lost, and each landing for itself."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jwstsync.core.layout import ProductPath
+from jwstsync.store.commit import Landing, put_aside
+from jwstsync.store.journal import read_journal
+from jwstsync.store.record import ADOPTED, WRITTEN, Entry
+from tests.store.destination import NAME, NEW, OLD, Destination, digest_of, path_of, product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+JOURNAL = "journal"
+PART, ASIDE, PLACE, FOLDER = f"{NAME}.part", f"aside {NAME}", NAME, "obs/"
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Destination:
+    """A prepared root."""
+    return Destination(tmp_path)
+
+
+class Steps:
+    """What the operating system is asked for, in order, by the last names of the files that it is about."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[tuple[str, str]] = []
+        self._names: dict[int, str] = {}
+        self._open = os.open
+        monkeypatch.setattr(os, "open", self._opened)
+        for call in ("fsync", "fdatasync"):
+            monkeypatch.setattr(os, call, self._synced(call, getattr(os, call)))
+        for call in ("link", "replace"):
+            monkeypatch.setattr(os, call, self._named(call, getattr(os, call)))
+
+    def _opened(self, path: str | Path, flags: int, mode: int = 0o777) -> int:
+        descriptor = self._open(path, flags, mode)
+        self._names[descriptor] = self._name(Path(path))
+        return descriptor
+
+    def _synced(self, call: str, real: Callable[[int], None]) -> Callable[[int], None]:
+        def synced(descriptor: int) -> None:
+            self.seen.append((call, self._names[descriptor]))
+            real(descriptor)
+
+        return synced
+
+    def _named(self, call: str, real: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
+        def named(source: Path, target: Path) -> None:
+            self.seen.append((call, self._name(target)))
+            real(source, target)
+
+        return named
+
+    @staticmethod
+    def _name(path: Path) -> str:
+        if path.suffix == ".jsonl":
+            return JOURNAL
+        aside = "aside " if "trash" in path.parts else ""
+        return aside + path.name + ("/" if path.is_dir() else "")
+
+
+def refusing(monkeypatch: pytest.MonkeyPatch, module: ModuleType, call: str, code: int) -> None:
+    """Has a call refused."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(module, call, refuse)
+
+
+def told(results: list[OSError | None]) -> list[str | None]:
+    """What stood against each landing, in the system's words."""
+    return [None if error is None else error.strerror for error in results]
+
+
+def files(folder: Path) -> Iterator[str]:
+    """All files below a folder."""
+    return (str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_order_of_steps_is_safe_at_every_point(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes are durable, then the journal, then the old file has a second name, then the new one the first."""
+    destination.put(OLD)
+    committer, _ = destination.committer()
+    landing = destination.landing()
+    steps = Steps(monkeypatch)
+
+    assert committer.commit([landing]) == [None]
+
+    assert steps.seen == [
+        ("fsync", PART),
+        ("fdatasync", JOURNAL),
+        ("link", ASIDE),
+        ("replace", PLACE),
+        ("fsync", FOLDER),
+    ]
+
+
+def test_group_shares_its_syncs(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a group every part is durable before the one journal entry, and that before the first name is given."""
+    committer, _ = destination.committer()
+    destination.place().parent.mkdir(parents=True)
+    landings = [destination.landing(name) for name in ("a.fits", "b.fits", "c.fits")]
+    steps = Steps(monkeypatch)
+
+    assert committer.commit(landings) == [None] * 3
+
+    assert [call for call, _ in steps.seen] == [*["fsync"] * 3, "fdatasync", *["replace"] * 3, "fsync"]
+
+
+def test_new_folders_are_durable_before_the_names_in_them(
+    destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each folder that has to be made is synced in its parent, from the root down, before anything relies on it."""
+    committer, _ = destination.committer()
+    landing = destination.landing()
+    steps = Steps(monkeypatch)
+
+    assert committer.commit([landing]) == [None]
+
+    assert steps.seen == [
+        ("fsync", PART),
+        ("fsync", "root/"),
+        ("fsync", "JWST/"),
+        ("fdatasync", JOURNAL),
+        ("replace", PLACE),
+        ("fsync", FOLDER),
+    ]
+
+
+def test_landed_bytes_are_in_place_and_on_record(destination: Destination) -> None:
+    """A landing moves its part to the final name, and says in journal and lines what lockfile and record will hold."""
+    committer, _ = destination.committer()
+
+    assert committer.commit([destination.landing()]) == [None]
+
+    place = destination.place()
+    assert place.read_bytes() == NEW
+    assert list(destination.tree.parts_folder.iterdir()) == []
+    [line] = committer.lines
+    assert line.locked == product()
+    assert line.entry == Entry(
+        path=path_of(),
+        uri=product().uri,
+        proposal=2733,
+        lockfile="../jwstsync.lock",
+        size=len(NEW),
+        mtime_ns=place.stat().st_mtime_ns,
+        sha256=digest_of(NEW).sha256,
+        md5=digest_of(NEW).md5,
+        origin=WRITTEN,
+    )
+    [journal] = destination.journals.iterdir()
+    assert read_journal(journal) == ("", [line])
+
+
+def test_file_in_place_is_adopted_as_it_is(destination: Destination) -> None:
+    """A file that is in its place already is recorded as adopted, and is not touched."""
+    before = destination.put(NEW).stat()
+    committer, _ = destination.committer()
+
+    assert committer.commit([Landing(None, product(), digest_of(NEW))]) == [None]
+
+    assert committer.lines[0].entry.origin == ADOPTED
+    assert committer.lines[0].entry.mtime_ns == before.st_mtime_ns
+    assert destination.place().stat() == before
+    assert not destination.trash.exists()
+
+
+def test_file_that_went_away_is_not_adopted(destination: Destination) -> None:
+    """A file that was removed before it could be recorded is not recorded."""
+    committer, _ = destination.committer()
+
+    assert told(committer.commit([Landing(None, product(), digest_of(NEW))])) == [os.strerror(errno.ENOENT)]
+    assert committer.lines == []
+
+
+def test_nothing_to_commit_writes_nothing(destination: Destination) -> None:
+    """A group of which nothing can land begins no journal."""
+    committer, _ = destination.committer()
+    lost = Landing(destination.tree.parts_folder / "lost.part", product(), digest_of(NEW))
+
+    assert committer.commit([]) == []
+    assert told(committer.commit([lost])) == [os.strerror(errno.ENOENT)]
+    assert not destination.journals.exists()
+
+
+def test_what_stood_there_goes_to_the_trash(destination: Destination) -> None:
+    """The old file is the very same file in the trash, under its path."""
+    old = destination.put(OLD).stat()
+    committer, _ = destination.committer()
+
+    committer.commit([destination.landing()])
+
+    aside = destination.trash / path_of()
+    assert aside.read_bytes() == OLD
+    assert aside.stat().st_ino == old.st_ino
+    assert destination.place().read_bytes() == NEW
+
+
+def test_old_version_gives_way_where_it_may(destination: Destination) -> None:
+    """A landing that need not keep what it replaces leaves nothing of it."""
+    destination.put(OLD)
+    committer, _ = destination.committer()
+
+    committer.commit([destination.landing(keeps_old=False)])
+
+    assert destination.place().read_bytes() == NEW
+    assert not destination.trash.exists()
+
+
+def test_copy_is_put_aside_where_links_are_refused(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk without hard links the old file is copied, with its time, and durably before its name is taken."""
+    old = destination.put(OLD).stat()
+    committer, _ = destination.committer()
+    landing = destination.landing()
+    refusing(monkeypatch, os, "link", errno.EPERM)
+    steps = Steps(monkeypatch)
+
+    assert committer.commit([landing]) == [None]
+
+    aside = destination.trash / path_of()
+    assert aside.read_bytes() == OLD
+    assert aside.stat().st_mtime_ns == old.st_mtime_ns
+    assert destination.place().read_bytes() == NEW
+    assert [step for step in steps.seen if step[1] in {ASIDE, PLACE}] == [
+        ("link", ASIDE),
+        ("fsync", ASIDE),
+        ("replace", PLACE),
+    ]
+
+
+def test_nothing_is_replaced_that_can_not_be_put_aside(
+    destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where neither a link nor a copy can be had, the old file keeps its name and the landing fails."""
+    destination.put(OLD)
+    committer, _ = destination.committer()
+    landing = destination.landing()
+    refusing(monkeypatch, os, "link", errno.EPERM)
+    refusing(monkeypatch, shutil, "copy2", errno.ENOSPC)
+
+    assert told(committer.commit([landing])) == [os.strerror(errno.ENOSPC)]
+    assert destination.place().read_bytes() == OLD
+    assert committer.lines == []
+
+
+def test_dangling_link_goes_to_the_trash(destination: Destination) -> None:
+    """A symbolic link to a disk that is not mounted is nothing that may be lost."""
+    destination.place().parent.mkdir(parents=True)
+    destination.place().symlink_to("/nowhere/a.fits")
+    committer, _ = destination.committer()
+
+    assert committer.commit([destination.landing()]) == [None]
+
+    assert (destination.trash / path_of()).readlink() == Path("/nowhere/a.fits")
+    assert destination.place().read_bytes() == NEW
+    assert not destination.place().is_symlink()
+
+
+def test_linked_file_is_left_where_it_is(destination: Destination, tmp_path: Path) -> None:
+    """Where the name was a symbolic link, the link goes to the trash and the file behind it is not touched."""
+    (tmp_path / "mine.fits").write_bytes(OLD)
+    destination.place().parent.mkdir(parents=True)
+    destination.place().symlink_to(tmp_path / "mine.fits")
+    committer, _ = destination.committer()
+
+    assert committer.commit([destination.landing()]) == [None]
+
+    assert (tmp_path / "mine.fits").read_bytes() == OLD
+    assert (destination.trash / path_of()).is_symlink()
+    assert destination.place().read_bytes() == NEW
+
+
+def test_second_name_replaces_an_earlier_one(tmp_path: Path) -> None:
+    """Putting aside works again where something was put aside before."""
+    place, aside = tmp_path / "a.fits", tmp_path / "trash" / "a.fits"
+    place.write_bytes(OLD)
+    put_aside(place, aside)
+    place.unlink()
+    place.write_bytes(NEW)
+
+    for _ in range(2):
+        put_aside(place, aside)
+
+        assert aside.stat().st_ino == place.stat().st_ino
+
+
+@pytest.mark.parametrize("keeps_old", [True, False])
+def test_folder_at_the_name_stays(destination: Destination, *, keeps_old: bool) -> None:
+    """A folder where a product belongs is never removed, nor is what it holds; the product's landing fails."""
+    inside = destination.place() / "mine.txt"
+    inside.parent.mkdir(parents=True)
+    inside.write_bytes(OLD)
+    committer, _ = destination.committer()
+
+    assert told(committer.commit([destination.landing(keeps_old=keeps_old)])) == [os.strerror(errno.EISDIR)]
+    assert inside.read_bytes() == OLD
+    assert committer.lines == []
+
+
+def test_failures_stay_with_their_landing(destination: Destination) -> None:
+    """One landing that fails, early or late, stops no other of its group."""
+    destination.place("folder.fits").mkdir(parents=True)
+    (destination.tree.root / "file").write_bytes(OLD)
+    committer, _ = destination.committer()
+    lost = Landing(destination.tree.parts_folder / "lost.part", product("lost.fits"), digest_of(NEW))
+    landings = [destination.landing("a.fits"), lost, destination.landing("folder.fits"), destination.landing("b.fits")]
+
+    results = committer.commit(landings)
+
+    assert told(results) == [None, os.strerror(errno.ENOENT), os.strerror(errno.EISDIR), None]
+    assert [line.locked.path for line in committer.lines] == [path_of("a.fits"), path_of("b.fits")]
+    assert list(files(destination.tree.root / "JWST")) == ["obs/a.fits", "obs/b.fits"]
+
+
+def test_file_in_the_place_of_a_folder_stays(destination: Destination) -> None:
+    """Where a file stands in the place of a folder, it stays, and what belongs into the folder fails."""
+    (destination.tree.root / "JWST").write_bytes(OLD)
+    committer, _ = destination.committer()
+
+    assert told(committer.commit([destination.landing()])) == [os.strerror(errno.EEXIST)]
+    assert (destination.tree.root / "JWST").read_bytes() == OLD
+
+
+def test_folder_that_goes_away_fails_its_landing_alone(
+    destination: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that somebody removes in the middle costs the products in it, and no other."""
+    committer, _ = destination.committer()
+    going = destination.landing("going.fits")
+    going = replace(going, locked=replace(going.locked, path=ProductPath("going/going.fits")))
+    fdatasync = os.fdatasync
+
+    def meddle(descriptor: int) -> None:
+        fdatasync(descriptor)
+        (destination.tree.root / "going").rmdir()
+
+    monkeypatch.setattr(os, "fdatasync", meddle)
+
+    assert told(committer.commit([going, destination.landing()])) == [os.strerror(errno.ENOENT), None]
+    assert [line.locked.path for line in committer.lines] == [path_of()]
+    assert destination.place().read_bytes() == NEW
+
+
+def test_unwritable_journal_gives_no_names(destination: Destination) -> None:
+    """Without a journal nothing lands: the old files keep their names, and the parts stay for whoever tries again."""
+    destination.put(OLD)
+    destination.journals.parent.write_bytes(b"mine")
+    committer, _ = destination.committer()
+    landings = [destination.landing(), destination.landing("b.fits")]
+
+    with pytest.raises(OSError, match="journal"):
+        committer.commit(landings)
+
+    assert destination.place().read_bytes() == OLD
+    assert not destination.place("b.fits").exists()
+    assert committer.lines == []
+    assert all(landing.part and landing.part.exists() for landing in landings)
