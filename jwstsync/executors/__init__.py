@@ -1,0 +1,81 @@
+"""How fetches are carried out: one interface, one file for each way to do it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from jwstsync.core.lockfile import LockedProduct
+    from jwstsync.core.plan import Fetch
+
+
+class Cause(StrEnum):
+    """Why a fetch failed."""
+
+    NETWORK = "network"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    BYTES = "bytes"
+    MISMATCH = "mismatch"
+    DISK = "disk"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The product is in place and verified; ``locked`` is what the lockfile is to say of it."""
+
+    fetch: Fetch
+    locked: LockedProduct
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The product could not be had; what stood at its place still does."""
+
+    fetch: Fetch
+    cause: Cause
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The product was not tried, or put off."""
+
+    fetch: Fetch
+    why: str
+
+
+Outcome: TypeAlias = Done | Failed | Deferred
+
+
+class Watch(Protocol):
+    """Who is told how transfers go on, from whatever thread they run in."""
+
+    def started(self, fetch: Fetch, size: int | None) -> None:
+        """A transfer begins; ``size`` in bytes, as far as known."""
+        ...
+
+    def received(self, fetch: Fetch, count: int) -> None:
+        """So many more bytes have come; negative when bytes are thrown away."""
+        ...
+
+    def ended(self, fetch: Fetch) -> None:
+        """The transfer is over, for good or ill."""
+        ...
+
+
+class Executor(Protocol):
+    """A way to carry out fetches."""
+
+    def run(self, fetches: Sequence[Fetch], watch: Watch) -> Iterator[Outcome]:
+        """One outcome for each fetch, as soon as it is known. One product's failure never stops the others."""
+        ...
+
+    def stop(self) -> None:
+        """Ends the run soon: what is not done is `Deferred`. May be called from a signal handler."""
+        ...
