@@ -1,0 +1,22 @@
+"""The archive, as the rest sees it: observations and products by proposal. How MAST is asked is in `mast`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jwstsync.core.caom import Observation, ProductRow
+
+
+class Archive(Protocol):
+    """What can be asked of an archive. Every method raises `jwstsync.errors.ArchiveError` and nothing else."""
+
+    def observations(self, proposal_id: int) -> list[Observation]:
+        """The JWST observations of a proposal, planned ones included, in the archive's order."""
+        ...
+
+    def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
+        """The product rows of these observations, one for each parent that lists a product, in the archive's order."""
+        ...

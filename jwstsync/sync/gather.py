@@ -1,0 +1,82 @@
+"""What there is to decide on: the manifest as the environment changes it, and what the archive lists for it."""
+
+from __future__ import annotations
+
+import fnmatch
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jwstsync.core.manifest import Manifest, parse_manifest
+from jwstsync.core.selection import Explanation, Listing, explain, groups_to_ask
+from jwstsync.errors import ArchiveError, ManifestError, Problem
+from jwstsync.settings import Settings, read_settings
+from jwstsync.sync.feedback import Silence
+
+if TYPE_CHECKING:
+    from jwstsync.archive import Archive
+    from jwstsync.sync.feedback import Feedback
+
+VERSION = version("jwstsync")
+AGENT = f"jwstsync/{VERSION}"
+
+
+def load_manifest(path: str | Path, settings: Settings | None = None) -> Manifest:
+    """The manifest in a file, with the environment's server and time limit in place of its own.
+
+    Raises:
+        ManifestError: It is not there, or not valid; with everything that is wrong.
+    """
+    settings = settings or read_settings()
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        missing = "not found; expected a manifest, such as `jwstsync init` writes"
+        raise ManifestError(str(path), [Problem("", "", missing)]) from None
+    except UnicodeDecodeError:
+        raise ManifestError(str(path), [Problem("", "", "expected UTF-8 text")]) from None
+    except OSError as error:
+        raise ManifestError(str(path), [Problem("", "", f"not read: {error.strerror}")]) from None
+    return parse_manifest(text, Path(path)).with_archive(url=settings.archive_url, timeout=settings.timeout)
+
+
+def open_archive(url: str, timeout: float) -> Archive:
+    """The archive at an address. Nothing is asked yet."""
+    from jwstsync.archive.mast import MastArchive  # noqa: PLC0415 - most commands can do without
+
+    return MastArchive(url, timeout=timeout, agent=AGENT)
+
+
+def gather(manifest: Manifest, archive: Archive, feedback: Feedback) -> tuple[list[Listing], dict[int, str]]:
+    """What the archive lists for the manifest's proposals, and the errors of those that could not be asked.
+
+    Raises:
+        ArchiveError: None of them could be asked.
+    """
+    listings, failed = [], {}
+    for proposal in sorted({proposal for block in manifest.blocks for proposal in block.ids}):
+        feedback.phase(f"asking {manifest.archive.url} about proposal {proposal}")
+        try:
+            observations = archive.observations(proposal)
+            groups = groups_to_ask(manifest, proposal, observations)
+            listings.append(Listing(proposal, observations, archive.products(groups)))
+        except ArchiveError as error:
+            failed[proposal] = str(error)
+    if not listings:
+        reasons = "\n".join(dict.fromkeys(failed.values()))
+        raise ArchiveError(f"{reasons}\nwhat is locked can be had without asking: --frozen")
+    return listings, failed
+
+
+def explanations(
+    manifest: Manifest, pattern: str, *, archive: Archive | None = None, feedback: Feedback | None = None
+) -> list[Explanation]:
+    """Why the listed products whose file names match a glob are selected or left.
+
+    Raises:
+        ArchiveError: Nothing could be asked.
+    """
+    archive = archive or open_archive(manifest.archive.url, manifest.archive.timeout)
+    listings, _ = gather(manifest, archive, feedback or Silence())
+    names = {row.filename for listing in listings for row in listing.rows}
+    return explain(manifest, listings, fnmatch.filter(names, pattern))

@@ -1,0 +1,173 @@
+"""From manifest, lockfile, archive and disk to a plan; nothing is changed here but the note of what `verify` finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jwstsync.archive.auth import find_token
+from jwstsync.core.goal import goal_of
+from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
+from jwstsync.core.selection import Selection, select
+from jwstsync.errors import ArchiveError, DifferencesError
+from jwstsync.settings import Settings, read_settings
+from jwstsync.store.lockfiles import read_lockfile
+from jwstsync.store.tree import Tree
+from jwstsync.sync.feedback import Silence
+from jwstsync.sync.gather import gather, open_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jwstsync.archive import Archive
+    from jwstsync.core.lockfile import Lockfile
+    from jwstsync.core.manifest import Manifest
+    from jwstsync.sync.feedback import Feedback
+
+_NAMED = 5  # products in a message
+
+
+class Mode(StrEnum):
+    """What a run may ask and change.
+
+    `DEFAULT` asks the archive, and the lockfile may change; `LOCKED` asks, and fails if it would; `FROZEN` never asks,
+    and makes the disk equal the lockfile; `OFFLINE` uses no network at all.
+    """
+
+    DEFAULT = "default"
+    LOCKED = "locked"
+    FROZEN = "frozen"
+    OFFLINE = "offline"
+
+
+def plan(
+    manifest: Manifest,
+    mode: Mode = Mode.DEFAULT,
+    *,
+    allow_empty: bool = False,
+    archive: Archive | None = None,
+    feedback: Feedback | None = None,
+    settings: Settings | None = None,
+) -> Plan:
+    """What `apply` would do. Takes no lock and changes nothing.
+
+    Args:
+        manifest: What is wanted.
+        mode: Whether the archive is asked.
+        allow_empty: Believe a proposal that had products and now lists none.
+        archive: Whom to ask; by default the manifest's.
+        feedback: Who is told how it goes on.
+        settings: Where a token is found; by default the environment's.
+
+    Raises:
+        JwstsyncError: The archive can not be asked, or a file not be read.
+    """
+    tree = Tree(Path(manifest.root))
+    lockfile, _ = read_lockfile(Path(manifest.lockfile))
+    question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())
+    return question.answer(tree, lockfile)[0]
+
+
+def verify(manifest: Manifest, feedback: Feedback | None = None) -> Plan:
+    """What is missing or wrong when every locked file is hashed; noted, so that the next `apply` repairs it.
+
+    Raises:
+        JwstsyncError: A file can not be read.
+    """
+    feedback = feedback or Silence()
+    tree = Tree(Path(manifest.root))
+    lockfile, _ = read_lockfile(Path(manifest.lockfile))
+    goal = goal_of(None, lockfile)
+    disk = tree.observe(goal.paths)
+    feedback.phase(f"hashing {len(disk)} files")
+    disk = tree.hashed(disk, [path for path, state in disk.items() if state.size >= 0], feedback.hashed)
+    found = decide(goal, lockfile, disk, Access())
+    tree.suspect((action.path for action in found.of(ActionKind.REPAIR)), goal.paths)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be found out for a plan."""
+
+    manifest: Manifest
+    mode: Mode
+    allow_empty: bool
+    archive: Archive | None
+    feedback: Feedback
+    settings: Settings
+
+    def answer(self, tree: Tree, lockfile: Lockfile) -> tuple[Plan, str | None]:
+        """The plan, and the token if one was looked for."""
+        selection = self._selection() if self.mode in {Mode.DEFAULT, Mode.LOCKED} else None
+        token = None
+        if selection is not None and not all(one.public for one in selection.products.values()):
+            token = self.token()
+        goal = goal_of(selection, lockfile, allow_empty=self.allow_empty)
+        disk = tree.observe(goal.paths)
+        unknown = paths_to_hash(goal, lockfile, disk)
+        if unknown:
+            self.feedback.phase(f"hashing {len(unknown)} files")
+            disk = tree.hashed(disk, unknown, self.feedback.hashed)
+        access = Access(self.manifest.archive.exclusive_access, token=token is not None)
+        return decide(goal, lockfile, disk, access), token
+
+    def token(self) -> str | None:
+        """The user's token, if there is one.
+
+        Raises:
+            TokenError: It can not be one.
+        """
+        return find_token(self.settings.token, keyring=self.settings.keyring)
+
+    def _selection(self) -> Selection:
+        archive = self.archive or open_archive(self.manifest.archive.url, self.manifest.archive.timeout)
+        listings, failed = gather(self.manifest, archive, self.feedback)
+        if failed and self.mode is Mode.LOCKED:
+            raise ArchiveError("\n".join(failed.values()))
+        return select(self.manifest, listings, failed)
+
+
+def limit_problem(plan: Plan, manifest: Manifest) -> str | None:
+    """Which limit a plan breaks, with the figures, or None.
+
+    Raises:
+        StoreError: The disk does not tell how much is free.
+    """
+    needed = sum(action.size or 0 for action in plan.transfers)
+    most, reserve = manifest.limits.max_download, manifest.limits.reserve_disk
+    if most is not None and needed > most:
+        return f"limits.max_download = {most}: the plan would fetch {needed} bytes"
+    free = Tree(Path(manifest.root)).free_bytes()
+    if needed > max(0, free - reserve):
+        return f"disk: {needed} bytes to fetch, {free} free, of which limits.reserve_disk = {reserve} stay free"
+    return None
+
+
+def check_locked(plan: Plan) -> None:
+    """Refuses a plan after which the lockfile would say something else.
+
+    Raises:
+        ArchiveError: A proposal had products and now lists none.
+        DifferencesError: The lockfile would change.
+    """
+    if plan.goal.disbelieved:
+        raise ArchiveError(disbelief(plan))
+    changes = plan.changes_lockfile
+    if changes:
+        raise DifferencesError(f"--locked: the lockfile would change: {named(changes)}; expected it to be up to date")
+
+
+def disbelief(plan: Plan) -> str:
+    """What is said of proposals that had products and now list none."""
+    ids = ", ".join(str(proposal) for proposal in sorted(plan.goal.disbelieved))
+    return f"proposal {ids}: had products, and now lists none; what is locked stays (--allow-empty believes it)"
+
+
+def named(actions: Sequence[Action]) -> str:
+    """A few products by action and file name, and how many more there are."""
+    names = [f"{action.kind.value} {action.path.rpartition('/')[2]}" for action in actions[:_NAMED]]
+    more = len(actions) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")

@@ -1,0 +1,197 @@
+"""What there is to decide on: the manifest with the environment's changes, and the archive's answers to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jwstsync.archive.mast import MastArchive
+from jwstsync.core.layout import DEFAULT_LAYOUT
+from jwstsync.errors import ArchiveError, ManifestError, UsageError
+from jwstsync.sandbox import Catalogue, Sandbox
+from jwstsync.settings import Settings
+from jwstsync.sync.feedback import Silence
+from jwstsync.sync.gather import AGENT, explanations, gather, load_manifest, open_archive
+from tests.sync.fakes import EVERYTHING, A, B, C, Diary, FakeArchive, Place, Product, fits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from jwstsync.core.caom import ProductRow
+
+
+def problem_of(path: Path) -> str:
+    """What is wrong with a manifest."""
+    with pytest.raises(ManifestError) as caught:
+        load_manifest(path)
+    return str(caught.value)
+
+
+# --- the manifest
+
+
+def test_a_manifest_is_read_with_its_own_settings(place: Place) -> None:
+    """Without an environment, the manifest's server and time limit count, or the defaults."""
+    manifest = load_manifest(str(place.folder / "jwstsync.toml"), Settings())
+
+    assert manifest.archive.url == "http://127.0.0.1:9"
+    assert manifest.archive.timeout == 600
+    assert manifest.destination.layout == DEFAULT_LAYOUT
+
+
+def test_the_environment_overrides_the_manifest(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JWSTSYNC_ARCHIVE_URL and JWSTSYNC_TIMEOUT stand above [archive]."""
+    monkeypatch.setenv("JWSTSYNC_ARCHIVE_URL", "http://127.0.0.1:7/")
+    monkeypatch.setenv("JWSTSYNC_TIMEOUT", "7.5")
+    archive = load_manifest(place.folder / "jwstsync.toml").archive
+
+    assert (archive.url, archive.timeout) == ("http://127.0.0.1:7", 7.5)
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(archive_url="mast"), Settings(timeout=0), Settings(timeout=float("nan"))]
+)
+def test_an_environment_that_makes_no_sense_is_told(place: Place, settings: Settings) -> None:
+    """A wrong variable is a usage error that says what would be right."""
+    with pytest.raises(UsageError, match="expected"):
+        load_manifest(place.folder / "jwstsync.toml", settings)
+
+
+def test_a_manifest_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """The missing file is named, and how to get one."""
+    path = tmp_path / "jwstsync.toml"
+
+    assert problem_of(path) == f"{path}: not found; expected a manifest, such as `jwstsync init` writes"
+
+
+def test_a_manifest_that_is_no_text_is_told(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are a manifest that is not valid, not a crash."""
+    path = tmp_path / "jwstsync.toml"
+    path.write_bytes("name = 'Südring'".encode("latin-1"))
+
+    assert problem_of(path) == f"{path}: expected UTF-8 text"
+
+
+def test_a_manifest_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+    """A folder of that name is named with the system's reason."""
+    assert problem_of(tmp_path) == f"{tmp_path}: not read: Is a directory"
+
+
+def test_an_invalid_manifest_is_named(place: Place) -> None:
+    """All that is wrong is told with the file, before anything is asked."""
+    place.write("version = 2")
+
+    assert problem_of(place.folder / "jwstsync.toml").startswith(f"{place.folder / 'jwstsync.toml'}: ")
+
+
+# --- the archive
+
+
+def test_the_archive_at_an_address_is_mast() -> None:
+    """To open it asks nothing: there need not be a server."""
+    assert isinstance(open_archive("http://127.0.0.1:9", 1), MastArchive)
+
+
+class Watched(FakeArchive):
+    """An archive that notes which observations it is asked about."""
+
+    def __init__(self, *products: Product) -> None:
+        super().__init__(*products)
+        self.groups: list[list[int]] = []
+
+    def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
+        """The rows of these observations."""
+        self.groups.append(list(group_ids))
+        return super().products(group_ids)
+
+
+def test_each_proposal_is_asked_for_once_and_in_order(place: Place) -> None:
+    """However many blocks name a proposal, and in whatever order; who waits is told which one it is."""
+    place.write(EVERYTHING.replace("[1, 2]", "[2, 1]") + "[[proposal]]\nid = 2\ninclude = [{}]\n")
+    diary = Diary()
+    listings, failed = gather(place.manifest, place.archive, diary)
+
+    assert place.archive.asked == [1, 2]
+    assert [(listing.proposal, len(listing.rows)) for listing in listings] == [(1, 2), (2, 1)]
+    assert failed == {}
+    assert diary.phases == [f"asking http://127.0.0.1:9 about proposal {proposal}" for proposal in (1, 2)]
+
+
+def test_only_observations_that_a_block_takes_are_asked_about(place: Place) -> None:
+    """What `observations` leaves out costs no request for its products."""
+    place.write(EVERYTHING + '[[proposal]]\nid = 3\nobservations = { obs_id = "exclusive" }\ninclude = [{}]\n')
+    archive = Watched()
+    gather(place.manifest, archive, Silence())
+
+    assert archive.groups == [[11, 12], [21, 22], [32]]
+
+
+def test_a_proposal_that_fails_does_not_stop_the_others(place: Place) -> None:
+    """Its error is kept, and what the others list is there."""
+    place.archive.down = {1}
+    listings, failed = gather(place.manifest, place.archive, Silence())
+
+    assert [listing.proposal for listing in listings] == [2]
+    assert failed == {1: "proposal 1: down for maintenance"}
+
+
+class Broken(FakeArchive):
+    """An archive of which one part is down."""
+
+    def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
+        """Fails the same for all."""
+        raise ArchiveError(f"no products, asked for {len(group_ids)} observations")
+
+
+def test_an_archive_that_fails_for_all_is_an_error(place: Place) -> None:
+    """Each reason is given once, and how to go on without the archive."""
+    with pytest.raises(ArchiveError) as caught:
+        gather(place.manifest, Broken(), Silence())
+
+    reason, hint = str(caught.value).splitlines()
+    assert reason == "no products, asked for 2 observations"
+    assert "--frozen" in hint
+
+
+# --- explanations
+
+
+def test_a_name_is_explained(place: Place) -> None:
+    """Why products whose names match a glob are selected or left, one by one, with the rule that decides."""
+    place.write(EVERYTHING.replace("[{}]", '[{ productFilename = "a_*" }]'))
+    explained = explanations(place.manifest, "[ab]_cal.fits", archive=place.archive)
+
+    assert [(one.filename, one.selected) for one in explained] == [(A, True), (B, False)]
+    assert all("productFilename" in reason for reason in explained[1].reasons)
+
+
+def test_nothing_is_explained_where_nothing_is_listed(place: Place) -> None:
+    """A name that the archive does not list has no explanation; asking is told as it goes on."""
+    diary = Diary()
+
+    assert explanations(place.manifest, "nothing_*", archive=place.archive, feedback=diary) == []
+    assert len(diary.phases) == 2
+
+
+def test_explanations_come_from_the_manifests_archive(place: Place) -> None:
+    """Without another one, the configured server is asked, in this program's name."""
+    observation = {"obsid": 1, "obs_id": "jw00001-o001", "proposal_id": "1"}
+    catalogue = Catalogue.from_rows([observation], [{"productFilename": C, "parent_obsid": 1}])
+    with Sandbox(catalogue=catalogue) as sandbox:
+        manifest = place.manifest.with_archive(url=sandbox.url)
+        explained = explanations(manifest, "*")
+        agents = {request.headers["User-Agent"].split()[0] for request in sandbox.requests}
+
+    assert [(one.filename, one.selected) for one in explained] == [(C, True)]
+    assert agents == {AGENT}
+    assert AGENT.startswith("jwstsync/")
+
+
+def test_a_product_is_explained_without_a_download(place: Place) -> None:
+    """To ask why changes nothing on the disk."""
+    place.archive.add(Product("d_cal.fits", fits("d")))
+    explanations(place.manifest, "*", archive=place.archive)
+
+    assert not place.root.exists()
