@@ -1,0 +1,261 @@
+"""Scripts that are run against an archive that fails, lies or points elsewhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from jwstsync.sandbox import TOKEN, Sandbox
+from tests.executors.script_host import NAME, Host, archive, cut_off, fetch_of, first, pinned, plain, redirects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jwstsync.sandbox import Fault
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """A host without anything on it."""
+    return Host.below(tmp_path)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """An archive of one product."""
+    with archive(NAME) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("status", [408, 429, 500])
+def test_tries_again_with_growing_pauses(host: Host, sandbox: Sandbox, status: int) -> None:
+    """What passes is waited for: 408, 429 and all 5xx, each time longer."""
+    sandbox.fault = first(3, lambda: web.Response(status=status))
+    assert host.fetch(plain(sandbox), sandbox).returncode == 0
+    assert host.noted("sleep") == ["2", "4", "8"]
+
+
+def test_gives_up_in_the_end(host: Host, sandbox: Sandbox) -> None:
+    """A product is tried five times in one run; then it has failed, by name, and nothing has its name."""
+    sandbox.fault = first(99, lambda: web.Response(status=503))
+    failed = host.fetch(pinned(sandbox), sandbox)
+    assert failed.returncode == 1
+    assert f"failed: {pinned(sandbox).path}: the archive answers 503" in failed.stderr
+    assert failed.stderr.endswith("done 0, skipped 0, failed 1, not tried 0\n")
+    assert len(sandbox.requests) == 5
+    assert host.products() == set()
+
+
+@pytest.mark.parametrize("day", [None, (2028, 2, 29), (2026, 6, 30)])
+def test_waits_as_long_as_it_is_asked_to(host: Host, sandbox: Sandbox, day: tuple[int, int, int] | None) -> None:
+    """Retry-After is honoured, in seconds and as a date."""
+    headers = {"Retry-After": "77"}
+    if day is not None:
+        date = datetime(*day, 23, 59, 50, tzinfo=UTC)
+        headers["Date"] = format_datetime(date, usegmt=True)
+        headers["Retry-After"] = format_datetime(date + timedelta(seconds=77), usegmt=True)
+    sandbox.fault = first(1, lambda: web.Response(status=429, headers=headers))
+    assert host.fetch(plain(sandbox), sandbox).returncode == 0
+    assert host.noted("sleep") == ["77"]
+
+
+def test_does_not_wait_for_hours(host: Host, sandbox: Sandbox) -> None:
+    """Who is asked for a very long pause leaves the product to a later run."""
+    sandbox.fault = first(1, lambda: web.Response(status=503, headers={"Retry-After": "86400"}))
+    failed = host.fetch(plain(sandbox), sandbox)
+    assert failed.returncode == 1
+    assert "asks to wait 86400 s" in failed.stderr
+    assert host.noted("sleep") == []
+
+
+def test_leaves_an_archive_in_peace_that_does_not_answer(host: Host) -> None:
+    """After three products in a row without an answer the others are not tried, and that is said."""
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        return None if request.query["uri"].endswith("/1.fits") else web.Response(status=500)
+
+    with archive(*(f"{i}.fits" for i in range(9))) as sandbox:
+        sandbox.fault = fault
+        host.write([fetch_of(f"{i}.fits", sandbox.content(f"{i}.fits")) for i in range(9)], sandbox.url)
+        failed = host.run("-j", "1")
+        assert failed.returncode == 1
+        assert failed.stderr.endswith("done 1, skipped 0, failed 4, not tried 4\n")
+        assert len(sandbox.requests) == 21
+
+
+def test_one_failure_does_not_stop_the_others(host: Host) -> None:
+    """A product that the archive does not have fails by name, at once; the others come."""
+    with archive("one.fits", "two.fits") as sandbox:
+        one, two = (fetch_of(name, sandbox.content(name), md5=True) for name in ("one.fits", "two.fits"))
+        sandbox.remove("one.fits")
+        host.write([one, two], sandbox.url)
+        failed = host.run("-j", "1")
+        assert failed.returncode == 1
+        assert f"failed: {one.path}: the archive answers 404" in failed.stderr
+        assert host.products() == {two.path}
+        assert len(sandbox.requests) == 2
+
+
+def test_goes_on_where_a_checksum_tells(host: Host, sandbox: Sandbox) -> None:
+    """A body that breaks off is gone on with where the bytes of the whole are known."""
+    sandbox.fault = cut_off(sandbox.content(NAME), 3000)
+    fetch = fetch_of(NAME, sandbox.content(NAME), md5=True)
+    assert host.fetch(fetch, sandbox).returncode == 0
+    assert [request.headers.get("Range") for request in sandbox.requests] == [None, "bytes=3000-"]
+    assert host.place(fetch).read_bytes() == sandbox.content(NAME)
+
+
+def test_starts_over_where_nothing_tells(host: Host, sandbox: Sandbox) -> None:
+    """A body that breaks off is thrown away where its bytes are not known."""
+    sandbox.fault = cut_off(sandbox.content(NAME), 3000)
+    assert host.fetch(plain(sandbox), sandbox).returncode == 1
+    assert [request.headers.get("Range") for request in sandbox.requests] == [None] * 5
+    assert host.products() == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("a.fits", "is not fits"), ("a.jpg", "is not jpg"), ("a.json", "is not json"), ("a.csv", "page")]
+)
+def test_a_web_page_is_no_product(host: Host, name: str, why: str) -> None:
+    """An HTML page with status 200 never gets a final name; the product is asked for once more."""
+    page = b"<html><body>Access Denied</body></html>"
+    with archive(name) as sandbox:
+        sandbox.fault = first(2, lambda: web.Response(body=page, content_type="text/html"))
+        failed = host.fetch(fetch_of(name, page), sandbox)
+        assert failed.returncode == 1
+        assert why in failed.stderr
+        assert len(sandbox.requests) == 2
+        assert host.products() == set()
+        assert host.run().returncode == 0
+
+
+def test_an_empty_answer_is_no_product(host: Host) -> None:
+    """An answer without a byte never gets a final name, also where any text would do."""
+    with archive("table.csv") as sandbox:
+        sandbox.fault = first(2, web.Response)
+        failed = host.fetch(fetch_of("table.csv"), sandbox)
+        assert failed.returncode == 1
+        assert "is empty" in failed.stderr
+        assert host.products() == set()
+
+
+@pytest.mark.parametrize("lock", [True, False])
+def test_other_bytes_of_the_right_size_are_no_product(host: Host, sandbox: Sandbox, *, lock: bool) -> None:
+    """What was made anew since it was locked or listed fails, and never gets the name."""
+    fetch = fetch_of(NAME, sandbox.content(NAME), pinned=lock, md5=not lock)
+    sandbox.remake(NAME)
+    failed = host.fetch(fetch, sandbox)
+    assert failed.returncode == 1
+    assert "another checksum than expected" in failed.stderr
+    assert host.products() == set()
+
+
+def test_believes_the_length_of_the_answer(host: Host, sandbox: Sandbox) -> None:
+    """A stated size is a hint: the answer's own length overrules it, which is remembered until another is stated."""
+    fetch = fetch_of(NAME, size=12345)
+    assert host.fetch(fetch, sandbox).returncode == 0
+    assert host.place(fetch).read_bytes() == sandbox.content(NAME)
+    assert host.run().stderr == "done 0, skipped 1, failed 0, not tried 0\n"
+    assert len(sandbox.requests) == 1
+    sandbox.remake(NAME)
+    assert host.fetch(fetch_of(NAME, size=54321), sandbox).returncode == 0
+    assert host.place(fetch).read_bytes() == sandbox.content(NAME)
+
+
+def chunked(*contents: bytes) -> Fault:
+    """A fault that sends these bodies, one a request, without saying how long they are."""
+    left = iter(contents)
+
+    async def fault(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(next(left))
+        return response
+
+    return fault
+
+
+def test_believes_two_downloads_that_agree(host: Host, sandbox: Sandbox) -> None:
+    """Where the answer has no length, the stated size is overruled by two downloads of the same bytes."""
+    content = sandbox.content(NAME)
+    fetch = fetch_of(NAME, size=12345)
+    sandbox.fault = chunked(content, content)
+    assert host.fetch(fetch, sandbox).returncode == 0
+    assert len(sandbox.requests) == 2
+    assert host.place(fetch).read_bytes() == content
+
+
+def test_does_not_believe_two_downloads_that_differ(host: Host, sandbox: Sandbox) -> None:
+    """Where the answer has no length and two downloads differ, neither is believed."""
+    content = sandbox.content(NAME)
+    sandbox.fault = chunked(content, content[:2880])
+    failed = host.fetch(fetch_of(NAME, size=12345), sandbox)
+    assert failed.returncode == 1
+    assert "has 2880 bytes; expected 12345" in failed.stderr
+    assert host.products() == set()
+
+
+def test_does_not_take_encoded_bytes(host: Host, sandbox: Sandbox) -> None:
+    """A body that comes encoded is not the file, and without a checksum that is the only sign."""
+    sandbox.fault = first(2, lambda: web.Response(text="a,b\n", headers={"Content-Encoding": "br"}))
+    failed = host.fetch(fetch_of("table.csv", size=4), sandbox)
+    assert failed.returncode == 1
+    assert "came encoded (br)" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("token", "advice"), [("", "a token is needed; expected one in MAST_API_TOKEN"), ("old", "token in MAST_API_TOKEN")]
+)
+def test_says_that_a_token_is_needed(host: Host, token: str, advice: str) -> None:
+    """A product under exclusive access fails with what to do about it, and is asked for once."""
+    with archive(NAME, exclusive=[NAME]) as sandbox:
+        host.variables["MAST_API_TOKEN"] = token
+        failed = host.fetch(plain(sandbox), sandbox)
+        assert failed.returncode == 1
+        assert f"the archive answers 401: {advice}" in failed.stderr or advice in failed.stderr
+        assert len(sandbox.requests) == 1
+
+
+def test_the_token_goes_to_no_other_host(host: Host, sandbox: Sandbox) -> None:
+    """A redirect to another host or port is followed without the token, whatever curl's own settings say."""
+    (host.folder / ".curlrc").write_text("location-trusted\n", encoding="utf-8")
+    host.variables["MAST_API_TOKEN"] = TOKEN
+    with archive(NAME) as elsewhere:
+        sandbox.fault = redirects({"/api/v0.1/Download/file": f"{elsewhere.url}/api/v0.1/Download/file"})
+        assert host.fetch(pinned(sandbox), sandbox).returncode == 0
+        assert sandbox.requests[0].headers["Authorization"] == f"token {TOKEN}"
+        assert [request.headers.get("Authorization") for request in elsewhere.requests] == [None]
+
+
+def test_the_token_stays_with_the_archive(host: Host, sandbox: Sandbox) -> None:
+    """A redirect within the archive, be it there and back, keeps the token."""
+    host.variables["MAST_API_TOKEN"] = TOKEN
+    with archive(NAME) as elsewhere:
+        elsewhere.fault = redirects({"/there": f"{sandbox.url}/back"})
+        places = {"/api/v0.1/Download/file": "/here", "/here": f"{elsewhere.url}/there", "/back": "/end"}
+        sandbox.fault = redirects(places)
+        host.fetch(pinned(sandbox), sandbox)
+        sent = {request.path: request.headers.get("Authorization") for request in sandbox.requests + elsewhere.requests}
+        kept = dict.fromkeys(["/api/v0.1/Download/file", "/here", "/back", "/end"], f"token {TOKEN}")
+        assert sent == {**kept, "/there": None}
+
+
+@pytest.mark.parametrize("place", ["/api/v0.1/Download/file", "file:///etc/hostname", 'ftp://"x\\'])
+def test_redirects_end(host: Host, sandbox: Sandbox, place: str) -> None:
+    """A circle of redirects ends soon, and one to a file or another protocol is not followed."""
+    sandbox.fault = redirects({"/api/v0.1/Download/file": place})
+    assert host.fetch(fetch_of("notes.txt", size=4), sandbox).returncode == 1
+    assert len(sandbox.requests) in {1, 6}
+    assert host.products() == set()
+
+
+def test_a_redirect_is_taken_literally(host: Host, sandbox: Sandbox) -> None:
+    """Braces and brackets in an address are a part of it, and stand for no other addresses."""
+    sandbox.fault = redirects({"/api/v0.1/Download/file": "/x/{a,b}[1-2]"})
+    assert host.fetch(plain(sandbox), sandbox).returncode == 1
+    assert [request.path for request in sandbox.requests] == ["/api/v0.1/Download/file", "/x/{a,b}[1-2]"]
