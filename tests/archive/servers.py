@@ -16,28 +16,28 @@ _LARGEST_REQUEST = 1 << 16
 @contextmanager
 def sending(first: bytes, forever: bytes = b"") -> Iterator[str]:
     """A server that sends everybody the same: ``first``, then ``forever`` again and again, or nothing more."""
+    stopping = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, first, forever))
+        thread = threading.Thread(target=_serve, args=(listener, stopping, first, forever))
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            with suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
+            stopping.set()
+            socket.create_connection(listener.getsockname()).close()  # one more, so that it looks up
             thread.join()
 
 
-def _serve(listener: socket.socket, first: bytes, forever: bytes) -> None:
-    with suppress(OSError):  # the listener is shut down
-        while True:
-            connection, _ = listener.accept()
-            with connection, suppress(OSError):  # the client has had enough
-                connection.recv(_LARGEST_REQUEST)
-                connection.sendall(first)
-                while forever:
-                    connection.sendall(forever)
-                while connection.recv(_LARGEST_REQUEST):
-                    pass
+def _serve(listener: socket.socket, stopping: threading.Event, first: bytes, forever: bytes) -> None:
+    while not stopping.is_set():
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):  # the client has had enough
+            connection.recv(_LARGEST_REQUEST)
+            connection.sendall(first)
+            while forever:
+                connection.sendall(forever)
+            while connection.recv(_LARGEST_REQUEST):
+                pass
 
 
 class Clock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwstsync.core.caom import OBSERVATION_COLUMNS, PRODUCT_COLUMNS, Observation, ProductRow
-from tests.archive.answers import OBSERVATION, PRODUCT, PROPOSAL, answers, archive_at, declared, table
+from tests.archive.answers import (
+    COLUMNS_CONFIG,
+    OBSERVATION,
+    PRODUCT,
+    PROPOSAL,
+    answers,
+    archive_at,
+    declared,
+    table,
+    text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +31,9 @@ if TYPE_CHECKING:
 
 
 def test_numbers_are_numbers_and_ids_are_whole(sandbox: Sandbox) -> None:
-    """Ids that are declared text come as numbers, whole numbers stay whole, and proposals lose leading zeros."""
-    row = {**OBSERVATION, "calib_level": 3, "t_min": 59733.5, "proposal_id": "01345", "mtFlag": True, "objID": 77}
-    sandbox.fault = answers(table(declared(OBSERVATION_COLUMNS), row))
+    """Numbers that are declared text come as numbers, whole numbers stay whole, and proposals lose leading zeros."""
+    row = {**OBSERVATION, "calib_level": 3, "t_min": "59733.5", "proposal_id": "01345", "mtFlag": True, "objID": 77}
+    sandbox.fault = answers(table({**declared(OBSERVATION_COLUMNS), "t_min": "string"}, row))
     (found,) = archive_at(sandbox.url).observations(PROPOSAL)
 
     assert found == Observation(
@@ -70,6 +81,26 @@ def test_absent_columns_are_null_and_unknown_ones_are_passed_over(sandbox: Sandb
     (found,) = archive_at(sandbox.url).products([9_000])
 
     assert found == ProductRow("mast:JWST/product/a_cal.fits", "a_cal.fits", 17, 9_000, str(PRODUCT["obs_id"]), size=5)
+
+
+def test_the_archives_own_null_values_are_none(sandbox: Sandbox) -> None:
+    """A column may have a null value of its own, beside which an empty text still says nothing."""
+    configured = {"description": {"text": "Description", "type": "string", "ignoreValue": "n/a"}}
+    rows = [{**PRODUCT, "description": said} for said in ("n/a", "", None, "said")]
+    archive = archive_at(sandbox.url)
+    sandbox.fault = answers(text(json.dumps(configured)), COLUMNS_CONFIG)
+    archive.products([9_000])
+    sandbox.fault = answers(table(declared(PRODUCT_COLUMNS), *rows))
+
+    assert [row.description for row in archive.products([9_000])] == [None, None, None, "said"]
+
+
+@pytest.mark.parametrize("proposal", ["0", "000"])
+def test_proposal_zero_keeps_its_digit(sandbox: Sandbox, proposal: str) -> None:
+    """Leading zeros go, and one is left where there is nothing else."""
+    sandbox.fault = answers(table(declared(PRODUCT_COLUMNS), {**PRODUCT, "proposal_id": proposal}))
+
+    assert [row.proposal_id for row in archive_at(sandbox.url).products([9_000])] == ["0"]
 
 
 @pytest.mark.parametrize("absent", [None, "", "no column"])

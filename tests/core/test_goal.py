@@ -173,7 +173,7 @@ def _lockable(paths: dict[str, str]) -> bool:
 
 
 @given(paths=crowded, before=crowded.filter(_lockable), frail=st.sets(st.sampled_from("abcdef"), max_size=2))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_no_two_products_share_a_place(paths: dict[str, str], before: dict[str, str], frail: set[str]) -> None:
     """However many products claim one place, each gets one of its own, stays where it is locked, or is refused."""
     lockfile = lockfile_of(*(held(name, path) for name, path in before.items()))

@@ -205,7 +205,7 @@ templates = st.lists(
 
 
 @given(template=templates, values=st.dictionaries(st.sampled_from(FIELDS), arbitrary | st.integers() | st.none()))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 def test_product_paths_are_safe_or_refused(template: str, values: dict[str, str | int | None]) -> None:
     """Whatever the archive says, a layout without a problem leads below the root or the product is refused."""
     if template_problem(template) is not None:
@@ -219,7 +219,7 @@ def test_product_paths_are_safe_or_refused(template: str, values: dict[str, str 
 
 
 @given(st.text(st.characters() | st.sampled_from("./\\ajwstsync"), max_size=30))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 def test_checked_paths_are_safe_or_refused(path: str) -> None:
     """Whatever a lockfile says, a path leads below the root or is refused."""
     try:

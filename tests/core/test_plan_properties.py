@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from jwstsync.core.plan import Action
 
-every_world = settings(deadline=None, max_examples=150)
+every_world = settings(deadline=None, max_examples=100)
 STAYS = {ActionKind.KEEP, ActionKind.WITHHOLD}
 
 
@@ -120,7 +120,7 @@ def test_what_is_made_anew_is_noticed(world: World) -> None:
 
 
 @given(worlds())
-@settings(every_world, max_examples=250)
+@settings(every_world, max_examples=200)
 def test_what_is_adopted_fits(world: World) -> None:
     """What is adopted has the stated size and checksum as far as they are known, and is not what was locked before."""
     hashed = world.hashed

@@ -313,7 +313,7 @@ def taken_by(rows: list[ProductRow], proposal: int) -> set[str]:
 
 
 @given(first=answers_of_all_kinds, second=answers_of_all_kinds, order=st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_any_answers_are_selected_by_the_rules_in_any_order(
     first: list[ProductRow], second: list[ProductRow], order: random.Random
 ) -> None:

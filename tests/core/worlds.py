@@ -301,10 +301,12 @@ known = st.sampled_from(
 @st.composite
 def _product(draw: st.DrawFn, number: int) -> Product:
     now = draw(versions)
-    silently = replace(now, content=TWINS.get(now.content, now.content))
     locking = draw(st.none() | lockings)
     if locking is not None:
-        locking = replace(locking, version=draw(st.sampled_from([now, silently, locking.version, locking.version])))
+        silently = replace(now, content=TWINS.get(now.content, now.content))
+        relabelled = replace(now, cal_ver=locking.version.cal_ver)
+        earlier = draw(st.sampled_from([now, silently, relabelled, locking.version]))
+        locking = replace(locking, version=earlier)
     return Product(number, draw(st.sampled_from(PROPOSALS)), now, draw(facts), locking, draw(fates), draw(rights))
 
 

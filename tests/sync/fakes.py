@@ -313,3 +313,12 @@ def told(found: Plan) -> dict[str, str]:
 def outcomes(report: run.Report) -> dict[str, str]:
     """What became of each product, by file name."""
     return {result.action.path.rpartition("/")[2]: result.outcome for result in report.results}
+
+
+def with_checksum(current: run.Run, name: str, md5: str) -> None:
+    """Gives a product of a run's plan the checksum that the archive states."""
+    actions = [
+        replace(one, wanted=replace(one.wanted, md5=md5)) if one.wanted and one.path.endswith(name) else one
+        for one in current.plan.actions
+    ]
+    current.plan = replace(current.plan, actions=actions)

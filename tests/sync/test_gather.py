@@ -109,14 +109,15 @@ class Watched(FakeArchive):
 
 def test_each_proposal_is_asked_for_once_and_in_order(place: Place) -> None:
     """However many blocks name a proposal, and in whatever order; who waits is told which one it is."""
-    place.write(EVERYTHING.replace("[1, 2]", "[2, 1]") + "[[proposal]]\nid = 2\ninclude = [{}]\n")
+    place.archive.add(Product("d_cal.fits", fits("d"), proposal=9))
+    place.write(EVERYTHING.replace("[1, 2]", "[9, 1]") + "[[proposal]]\nid = 9\ninclude = [{}]\n")
     diary = Diary()
     listings, failed = gather(place.manifest, place.archive, diary)
 
-    assert place.archive.asked == [1, 2]
-    assert [(listing.proposal, len(listing.rows)) for listing in listings] == [(1, 2), (2, 1)]
+    assert place.archive.asked == [1, 9]
+    assert [(listing.proposal, len(listing.rows)) for listing in listings] == [(1, 2), (9, 1)]
     assert failed == {}
-    assert diary.phases == [f"asking http://127.0.0.1:9 about proposal {proposal}" for proposal in (1, 2)]
+    assert diary.phases == [f"asking http://127.0.0.1:9 about proposal {proposal}" for proposal in (1, 9)]
 
 
 def test_only_observations_that_a_block_takes_are_asked_about(place: Place) -> None:

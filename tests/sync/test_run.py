@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,10 @@ from hypothesis import strategies as st
 from jwstsync.errors import ExitCode
 from jwstsync.executors import Cause
 from tests.core.strategies import md5_of
-from tests.sync.fakes import EVERYTHING, A, B, C, FakeArchive, Place, Product, fits, outcomes, told
+from tests.sync.fakes import EVERYTHING, A, B, C, FakeArchive, Place, Product, fits, outcomes, told, with_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from jwstsync.sync.run import Run
 
 
 def flip(path: Path) -> None:
@@ -54,7 +51,7 @@ def lengthen(path: Path) -> None:
 
 def touch(path: Path) -> None:
     """Changes the modification time alone."""
-    os.utime(path, ns=(0, 0))
+    os.utime(path, ns=(1, 1_000_000_000_123_456_789))
 
 
 # --- step by step
@@ -129,6 +126,15 @@ def test_damage_that_shows_is_repaired(synced: Place, damage: Callable[[Path], N
     assert synced.trash == stood
     assert synced.lock.read_bytes() == locked
     assert told(synced.verify()) == {}
+
+
+def test_every_run_has_its_own_trash(synced: Place) -> None:
+    """Runs in quick succession that put the same file right keep what stood there each time."""
+    for stood in (b"1", b"2", b"3"):
+        synced.file(A).write_bytes(stood)
+        synced.apply()
+
+    assert synced.trash == [b"1", b"2", b"3"]
 
 
 def test_damage_that_does_not_show_is_found_by_verify(synced: Place) -> None:
@@ -246,15 +252,6 @@ def test_a_file_that_only_fits_in_size_is_fetched_in_the_same_run(place: Place, 
     assert told(place.plan()) == {}
 
 
-def with_checksum(run: Run, name: str, md5: str) -> None:
-    """Gives a product of a run's plan the checksum that the archive states."""
-    actions = [
-        replace(one, wanted=replace(one.wanted, md5=md5)) if one.wanted and one.path.endswith(name) else one
-        for one in run.plan.actions
-    ]
-    run.plan = replace(run.plan, actions=actions)
-
-
 @pytest.mark.parametrize(
     ("md5_of_what", "checksums", "fetched"),
     [(fits("a"), "auto", []), (fits("z"), "auto", [A]), (fits("z"), "ignore", [])],
@@ -318,6 +315,17 @@ def test_a_product_made_anew_replaces_the_old_one(synced: Place, content: bytes,
     [now] = [one for one in synced.lockfile if one.uri.endswith(A)]
     assert (now.size, now.cal_ver) == (len(content), cal_ver)
     assert told(synced.plan()) == told(synced.verify()) == {}
+
+
+def test_work_by_hand_is_not_lost_to_a_new_version(synced: Place) -> None:
+    """Where somebody wrote into a file that is made anew, that is no old version, but what they may miss."""
+    synced.archive.remake(A, fits("a, larger", blocks=3))
+    overwrite(synced.file(A))
+
+    assert told(synced.plan()) == {A: "update changed"}
+    assert outcomes(synced.apply()) == {A: "done"}
+    assert synced.files[A] == fits("a, larger", blocks=3)
+    assert synced.trash == [fits("by hand")]
 
 
 def test_new_bytes_that_are_in_place_already_are_adopted(synced: Place) -> None:

@@ -143,6 +143,7 @@ def test_an_exclusive_file_that_only_fits_in_size_needs_the_right(place: Place, 
 
     assert report.exit_code is ExitCode.OK
     assert outcomes(report)[X] == became
+    assert (X in place.archive.sent) is (token is not None)
     assert place.files[X] == (b"<html>".ljust(2880) if token is None else fits("x"))
     assert (X in place.locked) is (token is not None)
 

@@ -81,6 +81,18 @@ def test_locked_passes_where_only_files_are_missing_or_damaged(synced: Place) ->
     assert (synced.lock.stat().st_mtime_ns, synced.lock.stat().st_ino) == (locked.st_mtime_ns, locked.st_ino)
 
 
+@pytest.mark.parametrize("mode", [Mode.LOCKED, Mode.FROZEN])
+def test_a_lockfile_that_must_not_change_is_not_even_tidied(synced: Place, mode: Mode) -> None:
+    """A line end that git made another one, or a comment, stays: not a byte is written."""
+    synced.lock.write_bytes(synced.lock.read_bytes() + b"# by hand\r\n")
+    synced.file(A).unlink()
+    before = synced.lock.read_bytes()
+
+    assert synced.apply(mode).exit_code is ExitCode.OK
+    assert synced.lock.read_bytes() == before
+    assert synced.files[A] == fits("a")
+
+
 def test_frozen_asks_nothing_and_restores(synced: Place) -> None:
     """Without a question to the archive's index, the disk becomes what the lockfile says."""
     synced.archive.add(Product("d_cal.fits", fits("d")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ from aiohttp import web
 import jwstsync
 from jwstsync import Mode
 from jwstsync.errors import ArchiveError, ExitCode, TokenError
+from jwstsync.executors import Cause
 from jwstsync.sandbox import STRANGER_TOKEN, TOKEN, Catalogue, Sandbox
 from jwstsync.settings import Settings
+from jwstsync.sync.gather import AGENT, open_archive
 from jwstsync.sync.run import open_run
-from tests.sync.fakes import outcomes, told
+from tests.sync.fakes import outcomes, told, with_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +53,7 @@ class Mirror:
     def __init__(self, folder: Path, sandbox: Sandbox) -> None:
         self.folder = folder
         self.sandbox = sandbox
-        self.access = "auto"
+        self.access, self.checksums = "auto", "auto"
         self.settings = Settings(keyring=False)
 
     @property
@@ -59,6 +62,7 @@ class Mirror:
         path = self.folder / "jwstsync.toml"
         path.write_text(
             f'version = 1\n[archive]\nurl = "{self.sandbox.url}"\nexclusive_access = "{self.access}"\n'
+            f'checksums = "{self.checksums}"\n'
             "[limits]\nconnections = 1\n[[proposal]]\nid = [1111, 2222]\ninclude = [{}]\n",
             encoding="utf-8",
         )
@@ -237,6 +241,49 @@ def test_the_environment_chooses_the_server(mirror: Mirror, monkeypatch: pytest.
     assert report.exit_code is ExitCode.OK
     assert set(outcomes(report)) == {RATE, CAL, ASN}
     assert (tmp_path / "elsewhere.lock").exists()
+
+
+def test_questions_and_downloads_name_the_program(mirror: Mirror) -> None:
+    """The archive can tell who asks and who downloads, and write to somebody if that is too much."""
+    mirror.apply()
+
+    assert len(mirror.sandbox.requests) > len(PUBLIC)
+    assert {request.headers["User-Agent"].split()[0] for request in mirror.sandbox.requests} == {AGENT}
+
+
+@pytest.mark.parametrize(
+    ("checksums", "exit_code", "cause"),
+    [("auto", ExitCode.BYTES_DIFFER, Cause.MISMATCH), ("ignore", ExitCode.OK, None)],
+)
+def test_a_download_has_to_have_the_archives_checksum(
+    mirror: Mirror, checksums: str, exit_code: ExitCode, cause: Cause | None
+) -> None:
+    """Bytes without it are refused with exit code 6, unless the manifest ignores checksums."""
+    mirror.checksums = checksums
+    with open_run(mirror.manifest, settings=mirror.settings) as run:
+        with_checksum(run, CAL, "0" * 32)
+        causes = {result.action.path.rpartition("/")[2]: result.cause for result in run.carry_out()}
+    report = run.report()
+
+    assert report.exit_code is exit_code
+    assert causes == {**dict.fromkeys([*PUBLIC, EXCLUSIVE]), CAL: cause}
+    assert (CAL in mirror.files) is (cause is None)
+
+
+def test_the_manifests_time_limit_is_the_downloads(mirror: Mirror) -> None:
+    """A download without a byte for so long has failed."""
+
+    async def silent(request: web.Request) -> web.StreamResponse | None:
+        if CAL in request.query_string:
+            await asyncio.Event().wait()
+        return None
+
+    mirror.sandbox.fault = silent
+    manifest = mirror.manifest.with_archive(timeout=0.3)
+    with open_run(manifest, archive=open_archive(mirror.sandbox.url, 60), settings=mirror.settings) as run:
+        errors = {result.action.path.rpartition("/")[2]: result.error for result in run.carry_out()}
+
+    assert errors[CAL] == "no byte came for 0.3 s"
 
 
 async def ill_for_the_first(request: web.Request) -> web.StreamResponse | None:

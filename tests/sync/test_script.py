@@ -57,8 +57,9 @@ def test_writing_a_script_changes_nothing_else(synced: Place) -> None:
     assert synced.archive.sent == []
 
 
-def test_a_script_may_go_to_the_output(synced: Place) -> None:
+def test_a_script_may_go_to_the_output(synced: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """With - for a file, the text is given and none is written."""
+    monkeypatch.chdir(synced.folder)
     synced.file(A).unlink()
     before = sorted(synced.folder.rglob("*"))
 

@@ -1,0 +1,249 @@
+"""The command that acts: apply, as a download or as a script."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jwstsync.cli.compare import ALLOW_EMPTY, FROZEN, LOCKED, mode_of
+from jwstsync.cli.ending import ending_of
+from jwstsync.cli.options import Command, Seconds, check_folder, globals_of, option
+from jwstsync.cli.output import Output
+from jwstsync.cli.progress import Progress
+from jwstsync.cli.session import Session, session_of
+from jwstsync.cli.show import show_plan, warn_of
+from jwstsync.cli.stopping import Stopping
+from jwstsync.cli.text import counted
+from jwstsync.errors import ExitCode, UsageError, gravest
+
+if TYPE_CHECKING:
+    from jwstsync.core.documents import OutcomeName
+    from jwstsync.core.plan import Action, Plan
+    from jwstsync.core.selection import Refused
+    from jwstsync.sync.planning import Mode
+    from jwstsync.sync.run import Report, Result, Run
+
+_OUTCOMES = ("done", "failed", "deferred", "withheld")
+
+
+@click.command(
+    cls=Command,
+    short_help="Make the disk what the manifest says, and lock it.",
+    examples=(
+        ("jwstsync apply", "show the plan, ask, fetch what is missing"),
+        ("jwstsync apply -y --limit 5", "try it with five files"),
+        ("jwstsync apply --frozen", "exactly what is locked, without asking the archive"),
+        ("jwstsync apply --script fetch.sh", "write a script for a host without Python"),
+    ),
+)
+@option("-y", "--yes", is_flag=True, help="Do not ask.")
+@option("--limit", type=click.IntRange(min=0), metavar="N", help="Fetch at most N products.")
+@option("--script", metavar="FILE", help="Write a bash + curl script that fetches the difference ('-': to stdout).")
+@LOCKED
+@FROZEN
+@ALLOW_EMPTY
+@option(
+    "--lock-timeout",
+    type=Seconds(min=0),
+    default=0,
+    metavar="S",
+    help="Seconds to wait for another run (default: 0).",
+)
+@click.pass_context
+def apply(
+    context: click.Context,
+    /,
+    *,
+    yes: bool,
+    limit: int | None,
+    script: str | None,
+    allow_empty: bool,
+    lock_timeout: float,
+    **modes: bool,
+) -> int:
+    """Make the disk what the manifest says, and record it in the lockfile.
+
+    In a terminal it shows the plan and asks; elsewhere it goes ahead.
+    """
+    call = _Call(context, mode_of(context, modes), allow_empty=allow_empty)
+    if script is None:
+        return call.fetch(limit, lock_timeout, yes=yes)
+    if limit is not None:
+        raise UsageError("--script and --limit: expected one of them")
+    return call.write_script(script)
+
+
+class _Call:
+    """One call of apply."""
+
+    def __init__(self, context: click.Context, mode: Mode, *, allow_empty: bool) -> None:
+        self._context = context
+        self._options = globals_of(context)
+        self._output = Output(self._options)
+        self._mode = mode
+        self._allow_empty = allow_empty
+        self._told: Counter[str] = Counter()
+        self._fetched_bytes = 0
+
+    def write_script(self, target: str) -> int:
+        """Writes a script of the difference; the lockfile stays as it is.
+
+        Raises:
+            UsageError: It would ask a stand-in that is gone when it is run, or there is no folder for it.
+        """
+        from jwstsync.sync.planning import plan
+        from jwstsync.sync.run import plan_exit_codes
+        from jwstsync.sync.script import STDOUT, write_script
+
+        if self._options.sandbox:
+            raise UsageError(
+                "--script and --sandbox: expected a stand-in that stays, such as `jwstsync sandbox` serves"
+            )
+        check_folder(Path(target))
+        with session_of(self._context) as session:
+            found = plan(
+                session.manifest,
+                self._mode,
+                allow_empty=self._allow_empty,
+                feedback=Progress(self._output),
+                settings=session.settings,
+            )
+            warn_of(self._output, found)
+            text = write_script(session.manifest, found, self._mode, target)
+        if target == STDOUT:
+            click.echo(text.encode(), nl=False)
+        else:
+            self._output.answer(
+                f"Wrote {target}: {counted(len(found.transfers), 'product')}; run it with: bash {target}"
+            )
+        return gravest(plan_exit_codes(found))
+
+    def fetch(self, limit: int | None, lock_timeout: float, *, yes: bool) -> int:
+        """Makes it so; programs are told of the end, whatever it is."""
+        from jwstsync.sync.gather import VERSION
+
+        if self._output.as_json:
+            self._output.event({"type": "version", "schema": "jwstsync.events/1", "jwstsync": VERSION})
+        try:
+            with Stopping() as stopping, session_of(self._context) as session:
+                return self._carry_out(session, stopping, limit, lock_timeout, ask=self._output.interactive and not yes)
+        except BaseException as error:
+            ending = ending_of(error)
+            self._tell_summary(ending.code, ending.text)
+            raise
+
+    def _carry_out(
+        self, session: Session, stopping: Stopping, limit: int | None, lock_timeout: float, *, ask: bool
+    ) -> int:
+        from jwstsync.sync.run import open_run
+
+        with (
+            Progress(self._output) as progress,
+            open_run(
+                session.manifest,
+                self._mode,
+                allow_empty=self._allow_empty,
+                lock_timeout=lock_timeout,
+                feedback=progress,
+                settings=session.settings,
+            ) as run,
+        ):
+            self._show(session, run.plan)
+            run.check()
+            if ask and run.plan.differences and not self._agreed(run.plan):
+                return ExitCode.DIFFERENCES
+            progress.expect(*_expected(run, limit))
+            with stopping.cleanly(run.stop):
+                for result in run.carry_out(limit):
+                    self._tell(result)
+            report = run.report()
+        return self._tell_end(report, gravest([report.exit_code, *([stopping.code] if stopping.code else [])]))
+
+    def _show(self, session: Session, plan: Plan) -> None:
+        if self._output.as_json:
+            warn_of(self._output, plan)
+        else:
+            show_plan(self._output, session, plan, "jwstsync.plan/1", verbose=self._options.verbose)
+
+    def _agreed(self, plan: Plan) -> bool:
+        from jwstsync.cli.render import work_text
+
+        question = f"{work_text(plan)}: do this?" if self._options.quiet else "Do this?"
+        agreed = click.confirm(question, err=True)
+        if not agreed:
+            self._output.message("nothing was changed")
+        return agreed
+
+    def _tell(self, result: Result) -> None:
+        from jwstsync.core.plan import TRANSFERS
+
+        if result.outcome == "done" and result.action.kind in TRANSFERS:
+            self._fetched_bytes += result.action.size or 0
+        self._tell_product(_product_event(result.action, result.outcome, result.error))
+        if result.outcome == "failed" and not self._output.as_json:
+            self._output.warning(f"failed: {result.action.path}: {result.error}")
+
+    def _tell_product(self, event: dict[str, object]) -> None:
+        self._told[str(event["outcome"])] += 1
+        if self._output.as_json:
+            self._output.event(event)
+
+    def _tell_end(self, report: Report, code: ExitCode) -> int:
+        from jwstsync.cli.render import report_line
+
+        for one in report.plan.goal.refused:
+            self._tell_product(_refused_event(one))
+        self._output.answer(report_line(report, stopped=code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}))
+        if code is ExitCode.PRODUCTS_FAILED:
+            self._output.message("what failed is tried again by: jwstsync apply")
+        self._tell_summary(code, None)
+        return code
+
+    def _tell_summary(self, code: ExitCode, error: str | None) -> None:
+        """The last line for programs."""
+        if self._output.as_json:
+            self._output.event(
+                {
+                    "type": "summary",
+                    "exit_code": int(code),
+                    "counts": {outcome: self._told[outcome] for outcome in _OUTCOMES},
+                    "bytes": self._fetched_bytes,
+                    "error": error,
+                }
+            )
+
+
+def _expected(run: Run, limit: int | None) -> tuple[int, int]:
+    transfers = run.plan.transfers if limit is None else run.plan.transfers[:limit]
+    return len(transfers), sum(action.size or 0 for action in transfers)
+
+
+def _product_event(action: Action, outcome: OutcomeName, error: str | None) -> dict[str, object]:
+    return {
+        "type": "product",
+        "action": action.kind.value,
+        "reason": action.reason.value if action.reason else None,
+        "outcome": outcome,
+        "uri": action.uri,
+        "path": action.path,
+        "proposal": action.proposal,
+        "size": action.size,
+        "error": error,
+    }
+
+
+def _refused_event(refused: Refused) -> dict[str, object]:
+    return {
+        "type": "product",
+        "action": None,
+        "reason": None,
+        "outcome": "failed",
+        "uri": refused.uri,
+        "path": None,
+        "proposal": refused.proposal,
+        "size": None,
+        "error": refused.error,
+    }

@@ -1,0 +1,140 @@
+"""The commands that compare and change nothing: plan, status, verify."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from jwstsync.cli.options import Command, globals_of, option
+from jwstsync.cli.output import Output
+from jwstsync.cli.progress import Progress
+from jwstsync.cli.session import Session, session_of
+from jwstsync.cli.show import show_plan, warn_of_limit
+from jwstsync.errors import ExitCode, UsageError, gravest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jwstsync.core.documents import Subject
+    from jwstsync.core.plan import Plan
+    from jwstsync.sync.planning import Mode
+
+LOCKED = option("--locked", is_flag=True, help="Ask the archive, but fail if the lockfile would change.")
+FROZEN = option("--frozen", is_flag=True, help="Never ask: make the disk equal the lockfile.")
+ALLOW_EMPTY = option("--allow-empty", is_flag=True, help="Believe a proposal that had products and now lists none.")
+
+
+def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
+    """The mode that is asked for; a flag wins over the environment.
+
+    Args:
+        context: The call, which knows where each option comes from.
+        modes: Whether each mode is asked for, by its option's name.
+
+    Raises:
+        UsageError: More than one is.
+    """
+    from jwstsync.sync.planning import Mode
+
+    asked = [name for name, wanted in modes.items() if wanted]
+    flags = [name for name in asked if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    named = flags or asked
+    if len(named) > 1:
+        raise UsageError(f"--{named[0]} and --{named[1]}: expected one of them")
+    return Mode(named[0]) if named else Mode.DEFAULT
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        ("jwstsync plan", "what is missing, and how much it is"),
+        ("jwstsync plan --check", "for CI: exit 1 if anything is"),
+        ("jwstsync plan --explain '*_i2d.fits'", "which rule took or left a product"),
+    ),
+)
+@option("--check", is_flag=True, help="Exit 1 if apply would do anything.")
+@LOCKED
+@FROZEN
+@option("--offline", is_flag=True, help="Use no network at all.")
+@ALLOW_EMPTY
+@option("--explain", metavar="NAME", help="Tell why a product (a file name or a glob) is selected or left.")
+@click.pass_context
+def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: str | None, **modes: bool) -> int:
+    """Show what apply would do."""
+    from jwstsync.sync.planning import Mode, check_locked
+    from jwstsync.sync.planning import plan as make_plan
+
+    mode, output = mode_of(context, modes), Output(globals_of(context))
+    if explain is not None and mode in {Mode.FROZEN, Mode.OFFLINE}:
+        raise UsageError(f"--explain and --{mode}: expected one of them, since --explain asks the archive")
+    with session_of(context) as session:
+        if explain is not None:
+            return _explain(output, session, explain)
+        if mode is Mode.OFFLINE:
+            output.message("no network: comparing lockfile and disk")
+        found = make_plan(
+            session.manifest, mode, allow_empty=allow_empty, feedback=Progress(output), settings=session.settings
+        )
+        _show(context, session, found, "jwstsync.plan/1")
+        if not output.as_json:
+            warn_of_limit(output, session, found)
+    if mode is Mode.LOCKED:
+        check_locked(found)
+    return _exit_code(found, check=check)
+
+
+@click.command(cls=Command)
+@option("--check", is_flag=True, help="Exit 1 if anything differs.")
+@click.pass_context
+def status(context: click.Context, *, check: bool) -> int:
+    """Compare the lockfile with the disk, without the network."""
+    from jwstsync.sync.planning import Mode
+    from jwstsync.sync.planning import plan as make_plan
+
+    with session_of(context) as session:
+        feedback = Progress(Output(globals_of(context)))
+        found = make_plan(session.manifest, Mode.OFFLINE, feedback=feedback, settings=session.settings)
+        _show(context, session, found, "jwstsync.status/1")
+    return _exit_code(found, check=check)
+
+
+@click.command(cls=Command)
+@click.pass_context
+def verify(context: click.Context) -> int:
+    """Hash every locked file; what is wrong, the next apply repairs."""
+    from jwstsync.sync.planning import verify as hash_all
+
+    with session_of(context) as session:
+        found = hash_all(session.manifest, feedback=Progress(Output(globals_of(context))))
+        _show(context, session, found, "jwstsync.verify/1")
+    return _exit_code(found, check=True)
+
+
+def _show(context: click.Context, session: Session, found: Plan, subject: Subject) -> None:
+    options = globals_of(context)
+    show_plan(Output(options), session, found, subject, verbose=options.verbose)
+
+
+def _exit_code(found: Plan, *, check: bool) -> int:
+    from jwstsync.sync.run import plan_exit_codes
+
+    differs = [ExitCode.DIFFERENCES] if check and found.differences else []
+    return gravest([*plan_exit_codes(found), *differs])
+
+
+def _explain(output: Output, session: Session, pattern: str) -> int:
+    from jwstsync.sync.gather import explanations
+
+    found = explanations(session.manifest, pattern, feedback=Progress(output))
+    if output.as_json:
+        output.document({"products": [asdict(one) for one in found]})
+    for one in found:
+        output.answer(f"{one.filename}: {'selected' if one.selected else 'left'}")
+        for reason in one.reasons:
+            output.answer(f"    {reason}")
+    if not found:
+        output.warning(f"--explain {pattern}: no listed product has such a file name")
+    return ExitCode.OK

@@ -1,0 +1,70 @@
+"""The command line as a whole: its commands, and how a call ends."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from jwstsync.cli.apply import apply
+from jwstsync.cli.compare import plan, status, verify
+from jwstsync.cli.ending import ending_of
+from jwstsync.cli.look import init, search
+from jwstsync.cli.options import Group
+from jwstsync.cli.output import complain
+from jwstsync.cli.reference import sandbox, schema
+from jwstsync.errors import ExitCode, JwstsyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Every option can be set in the environment as JWSTSYNC_<OPTION>; a flag wins. "
+    "The MAST token is read from MAST_API_TOKEN.",
+)
+@click.version_option(package_name="jwstsync", message="jwstsync %(version)s")
+def command() -> None:
+    """Keep a folder of JWST data in step with the MAST archive.
+
+    A manifest, jwstsync.toml, lists proposals and filter rules; `jwstsync plan` shows what is missing, and `jwstsync
+    apply` fetches it.
+    """
+
+
+for _one in (init, search, plan, apply, status, verify, schema, sandbox):
+    command.add_command(_one)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carries out one call and gives its exit code."""
+    _soften_streams()
+    try:
+        code = command.main(list(arguments), prog_name="jwstsync", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (JwstsyncError, KeyboardInterrupt, click.Abort) as error:
+        ending = ending_of(error)
+    except SystemExit as error:  # click's way to end a completion, or help that nobody reads
+        return error.code if isinstance(error.code, int) else ExitCode.BUG
+    except Exception as error:  # noqa: BLE001 - a bug must end with its own code
+        import traceback
+
+        traceback.print_exc()
+        ending = ending_of(error)
+    else:
+        return code if isinstance(code, int) else ExitCode.OK
+    complain(ending.text)
+    return ending.code
+
+
+def _soften_streams() -> None:
+    """Lets characters that a terminal's encoding has not become question marks; they are no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,147 @@
+"""The options that every command takes, before or after its name, and how an option is set by the environment."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from jwstsync.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_PREFIX = "JWSTSYNC_"
+
+
+class Option(click.Option):
+    """An option that the environment can set as ``JWSTSYNC_<OPTION>``."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:  # noqa: ANN401 - click's own
+        super().__init__(*args, **attributes)
+        if self.envvar is None and self.name is not None:
+            self.envvar = _PREFIX + self.name.upper()
+
+    def handle_parse_result(self, ctx: click.Context, opts: Any, args: list[str]) -> tuple[Any, list[str]]:  # noqa: ANN401
+        """Names the variable where click would name the flag that was not given."""
+        try:
+            return super().handle_parse_result(ctx, opts, args)
+        except click.BadParameter as error:
+            if ctx.get_parameter_source(str(self.name)) is ParameterSource.ENVIRONMENT:
+                error.param_hint = str(self.envvar)
+            raise
+
+
+class Seconds(click.FloatRange):
+    """A time in seconds, of which there is an end."""
+
+    name = "number of seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """The number that a text is."""
+        number: float = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - click's own
+    """A click option that the environment can set."""
+    return click.option(*names, cls=Option, **attributes)
+
+
+@dataclass
+class Globals:
+    """What the global options say."""
+
+    manifest: Path | None = None
+    sandbox: bool = False
+    timeout: float | None = None
+    as_json: bool = False
+    verbose: bool = False
+    quiet: bool = False
+    color: str = "auto"
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    """Puts a global option where it counts: flags win over the environment, the later flag over the earlier."""
+    shared = context.find_root().ensure_object(dict)
+    name = str(parameter.name)
+    source = context.get_parameter_source(name)
+    if source is ParameterSource.COMMANDLINE:
+        shared[name] = value
+    elif source is ParameterSource.ENVIRONMENT:
+        shared.setdefault(name, value)
+
+
+def global_options() -> list[click.Option]:
+    """The options that stand before or after a command's name."""
+    common: dict[str, Any] = {"expose_value": False, "callback": _remember}
+    return [
+        Option(["-f", "--manifest"], type=click.Path(path_type=Path), metavar="FILE", help="The manifest.", **common),
+        Option(["--sandbox"], is_flag=True, help="Try it out against a private stand-in for MAST.", **common),
+        Option(
+            ["--timeout"],
+            type=Seconds(min=0, min_open=True),
+            metavar="S",
+            help="Seconds for one query with all its tries.",
+            **common,
+        ),
+        Option(["--json", "as_json"], is_flag=True, envvar="JWSTSYNC_JSON", help="Speak to programs.", **common),
+        Option(["-v", "--verbose"], is_flag=True, help="List everything.", **common),
+        Option(["-q", "--quiet"], is_flag=True, help="Say nothing but errors.", **common),
+        Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            help="Colors; auto is in a terminal, unless NO_COLOR is set.",
+            **common,
+        ),
+    ]
+
+
+def check_folder(target: Path) -> None:
+    """Refuses a file to be written where there is no folder for it.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if not target.absolute().parent.is_dir():
+        raise UsageError(f"{target}: expected a place in a folder that is there")
+
+
+def globals_of(context: click.Context) -> Globals:
+    """What the global options of this call say."""
+    return Globals(**context.find_root().ensure_object(dict))
+
+
+class Command(click.Command):
+    """A command that takes the global options too.
+
+    Args:
+        examples: Calls and what each is for, shown below the options.
+    """
+
+    def __init__(self, *args: Any, examples: Iterable[tuple[str, str]] = (), **attributes: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **attributes)
+        self.params = [*self.params, *global_options()]
+        self._examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the examples."""
+        if self._examples:
+            with formatter.section("Examples"):
+                formatter.write_dl(self._examples, col_max=40)
+        super().format_epilog(ctx, formatter)
+
+
+class Group(click.Group):
+    """The group of all commands, with the global options."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:  # noqa: ANN401 - click's own
+        super().__init__(*args, **attributes)
+        self.params = [*self.params, *global_options()]

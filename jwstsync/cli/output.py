@@ -1,0 +1,129 @@
+"""Where text goes: answers to stdout, messages to stderr, each as the global options want it.
+
+A reader that goes away, as in ``jwstsync plan | head -1``, is not an error, and ends no run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from jwstsync.cli.text import printable
+from jwstsync.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jwstsync.cli.options import Globals
+
+_COLORS = {"+": "green", "~": "yellow", "!": "red", "<": "cyan", ">": "cyan", "?": "magenta", "-": "red", ".": "blue"}
+
+
+class Output:
+    """The two streams of a call.
+
+    Args:
+        options: The global options.
+    """
+
+    def __init__(self, options: Globals) -> None:
+        self._options = options
+
+    @property
+    def as_json(self) -> bool:
+        """Whether programs are spoken to."""
+        return self._options.as_json
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody can be asked. Under cron there may be no stdin at all."""
+        return is_terminal(sys.stdin) and is_terminal(sys.stderr) and not self._options.as_json
+
+    @property
+    def live(self) -> bool:
+        """Whether bars may move on stderr."""
+        return is_terminal(sys.stderr) and not self._options.as_json and not self._options.quiet
+
+    @property
+    def colored(self) -> bool:
+        """Whether answers are colored."""
+        return self._may_color(sys.stdout)
+
+    @property
+    def bars_colored(self) -> bool:
+        """Whether bars are colored."""
+        return self._may_color(sys.stderr)
+
+    def _may_color(self, stream: IO[str] | None) -> bool:
+        wanted = self._options.color
+        return wanted == "always" or (wanted == "auto" and is_terminal(stream) and not os.environ.get("NO_COLOR"))
+
+    def answer(self, text: str) -> None:
+        """A line of the answer, unless only errors or JSON are wanted."""
+        if self._options.quiet or self._options.as_json:
+            return
+        line = printable(text)
+        mark = line[2:3] if line.startswith("  ") and line[3:4] == " " else ""
+        color = _COLORS.get(mark)
+        _say(click.style(line, fg=color) if color and self.colored else line, color=self.colored)
+
+    def document(self, content: Mapping[str, object]) -> None:
+        """One JSON document as the whole answer."""
+        _say(_json(content, indent=2))
+
+    def event(self, content: Mapping[str, object]) -> None:
+        """One line of JSON, told at once."""
+        _say(_json(content))
+
+    def message(self, text: str) -> None:
+        """Something on the way, on stderr."""
+        if not self._options.quiet:
+            _say(printable(text), err=True)
+
+    def warning(self, text: str) -> None:
+        """Something that went wrong, on stderr, also with ``-q``."""
+        complain(text)
+
+
+def _json(content: Mapping[str, object], indent: int | None = None) -> str:
+    import json
+
+    return json.dumps(content, indent=indent)
+
+
+def complain(text: str) -> None:
+    """Says on stderr what went wrong."""
+    for line in text.splitlines():
+        _say(f"jwstsync: {printable(line)}", err=True)
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether a stream is a terminal; one that is closed or missing is none."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def _say(text: str, *, err: bool = False, color: bool | None = None) -> None:
+    """Prints a line.
+
+    Raises:
+        StoreError: An answer can not be written, because the disk is full.
+    """
+    try:
+        click.echo(text, err=err, color=color)
+    except OSError as error:
+        _forget(sys.stderr if err else sys.stdout)
+        if not err and not isinstance(error, BrokenPipeError):
+            raise StoreError(f"stdout: not written: {error.strerror}") from error
+
+
+def _forget(stream: IO[str]) -> None:
+    """Lets a stream that can not be written lead nowhere, so that Python does not fail again when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

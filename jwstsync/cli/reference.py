@@ -1,0 +1,63 @@
+"""The commands that need no manifest and no archive: schema and sandbox."""
+
+from __future__ import annotations
+
+import click
+
+from jwstsync.cli.options import Command, globals_of, option
+from jwstsync.cli.output import Output
+from jwstsync.errors import ExitCode, UsageError
+
+_SUBJECTS = ("manifest", "lock", "plan", "events")
+
+
+@click.command(cls=Command)
+@click.argument("subject", type=click.Choice(_SUBJECTS))
+@click.pass_context
+def schema(context: click.Context, subject: str) -> int:
+    """Print the JSON Schema of manifests, lockfiles, plans or events.
+
+    That of plans is also that of `status --json` and `verify --json`; that of events is for each line of `apply
+    --json`.
+    """
+    from jwstsync.core.documents import events_schema, plan_schema
+    from jwstsync.core.lockfile import lockfile_schema
+    from jwstsync.core.manifest import manifest_schema
+
+    makers = {"manifest": manifest_schema, "lock": lockfile_schema, "plan": plan_schema, "events": events_schema}
+    Output(globals_of(context)).document(makers[subject]())
+    return ExitCode.OK
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        ("jwstsync sandbox", "serve on port 8733"),
+        ("export JWSTSYNC_ARCHIVE_URL=http://127.0.0.1:8733", "in another terminal: ask it in place of MAST"),
+        (
+            "curl -X POST 'http://127.0.0.1:8733/sandbox/remake?name=NAME'",
+            "make the product of that file name anew, as MAST does every few months",
+        ),
+    ),
+)
+@option("--port", type=click.IntRange(0, 65535), default=8733, show_default=True, help="0 takes any that is free.")
+@option("--full-size", is_flag=True, help="Serve files as large as the real ones, not 1/64 of them.")
+@click.pass_context
+def sandbox(context: click.Context, *, port: int, full_size: bool) -> int:
+    """Serve a small stand-in for MAST on localhost, until Ctrl-C.
+
+    It holds two proposals, 2733 and 5398. To use it from another terminal, set JWSTSYNC_ARCHIVE_URL to the address that
+    it prints.
+    """
+    from jwstsync.sandbox import TOKEN, serve
+
+    output = Output(globals_of(context))
+
+    def announce(url: str) -> None:
+        output.answer(f"Serving on {url}; the token {TOKEN!r} is accepted. Ctrl-C ends it.")
+
+    try:
+        serve(port=port, full_size=full_size, announce=announce)
+    except OSError as error:
+        raise UsageError(f"--port {port}: {error.strerror}; expected a free port, or 0 for any") from error
+    return ExitCode.OK

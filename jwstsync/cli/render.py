@@ -1,0 +1,157 @@
+"""Plans and reports as text for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from jwstsync.cli.text import counted, name_of, size_text
+from jwstsync.core.conditions import day_of
+from jwstsync.core.plan import MARKS, TRANSFERS, Action, ActionKind, Plan
+from jwstsync.core.selection import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from jwstsync.core.manifest import Manifest
+    from jwstsync.sync.run import Report
+
+_FEW = 10  # files that are listed without being asked for
+_WIDTH = 3  # of a count, at least
+_WORDS = {
+    ActionKind.FETCH: "to fetch",
+    ActionKind.UPDATE: "to update",
+    ActionKind.REPAIR: "to repair",
+    ActionKind.ADOPT: "to adopt",
+    ActionKind.MOVE: "to move",
+    ActionKind.WITHHOLD: "withheld",
+    ActionKind.DROP: "to drop",
+    ActionKind.PRUNE: "to prune",
+}
+_DONE = {
+    ActionKind.FETCH: "fetched",
+    ActionKind.UPDATE: "updated",
+    ActionKind.REPAIR: "repaired",
+    ActionKind.ADOPT: "adopted",
+    ActionKind.MOVE: "moved",
+    ActionKind.DROP: "dropped",
+    ActionKind.PRUNE: "pruned",
+    ActionKind.KEEP: "kept",
+}
+_NOT_DONE = {"withheld": "withheld", "failed": "failed", "refused": "refused", "deferred": "left for another run"}
+LARGE_DOWNLOAD = 10**9  # bytes; above it STScI advises a curl script
+
+
+def plan_lines(plan: Plan, manifest: Manifest, title: str, *, verbose: bool) -> Iterator[str]:
+    """A plan, grouped by action and proposal, with the files where they are few."""
+    yield f"jwstsync {title}: {_scope(plan, manifest)}"
+    names = proposal_names(manifest)
+    listed = verbose or len(plan.actions) - len(plan.of(ActionKind.KEEP)) <= _FEW
+    groups = [group for kind in MARKS for group in _groups(plan, kind)]
+    width = max((len(f"{len(group):,}") for group in groups), default=0)
+    for group in groups:
+        yield _group_line(group, names, max(width, _WIDTH))
+        if listed and (verbose or group[0].kind is not ActionKind.KEEP):
+            yield from (f"          {_file_text(action)}" for action in group)
+
+
+def _scope(plan: Plan, manifest: Manifest) -> str:
+    proposals = {proposal for block in manifest.blocks for proposal in block.ids}
+    scope = counted(len(proposals), "proposal")
+    if not plan.goal.listed:
+        locked = sum(action.locked is not None for action in plan.actions)
+        return f"{scope}, {counted(locked, 'product')} locked"
+    selected = counted(len(plan.goal.products), "product")
+    return f"{scope}, {selected} selected of {sum(plan.goal.listed.values()):,}"
+
+
+def _groups(plan: Plan, kind: ActionKind) -> Iterator[list[Action]]:
+    actions = plan.of(kind)
+    if kind is ActionKind.KEEP and actions:
+        yield actions
+        return
+    for proposal in sorted({action.proposal for action in actions}):
+        yield [action for action in actions if action.proposal == proposal]
+
+
+def _group_line(group: Sequence[Action], names: Mapping[int, str | None], width: int) -> str:
+    kind = group[0].kind
+    start = f"  {MARKS[kind]} {len(group):>{width},}  {kind.value:<8}"
+    if kind is ActionKind.KEEP:
+        return start.rstrip()
+    proposal = group[0].proposal
+    name = f"{proposal} {names.get(proposal) or ''}".strip()
+    return f"{start} {size_text(total(group)):>8}   {name}: {kinds_text(group)}"
+
+
+def kinds_text(actions: Iterable[Action]) -> str:
+    """What products these are, by the ends of their names: ``14 cal, 16 crf``."""
+    counts = Counter(kind_of(name_of(action.path)) for action in actions)
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+
+
+def _file_text(action: Action) -> str:
+    size = "" if action.size is None else f"  {size_text(action.size)}"
+    reason = "" if action.reason is None else f"  ({_reason_text(action)})"
+    return f"{name_of(action.path)}{size}{reason}"
+
+
+def _reason_text(action: Action) -> str:
+    text = str(action.reason).replace("_", " ")
+    if action.kind is ActionKind.UPDATE and action.wanted and action.locked:
+        old, new = action.locked.cal_ver, action.wanted.cal_ver
+        return f"{text}: cal_ver {old} -> {new}" if old != new and old and new else text
+    if action.kind is ActionKind.WITHHOLD and action.wanted and action.wanted.released_at is not None:
+        day = day_of(action.wanted.released_at)
+        return f"{text} until {day}" if day else text
+    return text
+
+
+def proposal_names(manifest: Manifest) -> dict[int, str | None]:
+    """What the manifest calls its proposals."""
+    names: dict[int, str | None] = {}
+    for block in manifest.blocks:
+        for proposal in block.ids:
+            names[proposal] = names.get(proposal) or block.name
+    return names
+
+
+def total(actions: Iterable[Action]) -> int:
+    """The bytes of these actions, as far as known."""
+    return sum(action.size or 0 for action in actions)
+
+
+def work_text(plan: Plan) -> str:
+    """What there is to do: ``80 to fetch, 38.1 MB``."""
+    counts = [(plan.of(kind), word) for kind, word in _WORDS.items()]
+    texts = [f"{len(actions):,} {word}" + _bytes_to_fetch(actions) for actions, word in counts if actions]
+    return ", ".join(texts) or "nothing to do"
+
+
+def closing_line(plan: Plan, title: str, free: int) -> str:
+    """The last line: what there is to do, and the room for it."""
+    return f"{title.capitalize()}: {work_text(plan)}; {size_text(free)} free."
+
+
+def _bytes_to_fetch(actions: Sequence[Action]) -> str:
+    return f", {size_text(total(actions))}" if actions[0].kind in TRANSFERS else ""
+
+
+def hint(plan: Plan) -> str | None:
+    """What to think of before a large download."""
+    size = total(plan.transfers)
+    if size <= LARGE_DOWNLOAD:
+        return None
+    return f"hint: for {size_text(size)} a script may serve better: jwstsync apply --script fetch.sh"
+
+
+def report_line(report: Report, *, stopped: bool) -> str:
+    """What a run did."""
+    done = Counter(result.action.kind for result in report.results if result.outcome == "done")
+    done[ActionKind.KEEP] = len(report.plan.of(ActionKind.KEEP))
+    other = Counter[str](result.outcome for result in report.results)
+    other["refused"] = len(report.plan.goal.refused)
+    texts = [f"{done[kind]:,} {word}" for kind, word in _DONE.items() if done[kind]]
+    texts += [f"{other[outcome]:,} {word}" for outcome, word in _NOT_DONE.items() if other[outcome]]
+    fetched = f"; {size_text(report.fetched_bytes)} downloaded" if report.fetched_bytes else ""
+    return f"{'Stopped' if stopped else 'Done'}: {', '.join(texts) or 'nothing to do'}{fetched}."

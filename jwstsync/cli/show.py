@@ -1,0 +1,61 @@
+"""A plan as an answer: text for people, or the JSON document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jwstsync.cli.output import Output
+    from jwstsync.cli.session import Session
+    from jwstsync.core.documents import Subject
+    from jwstsync.core.plan import Plan
+
+
+def show_plan(output: Output, session: Session, plan: Plan, subject: Subject, *, verbose: bool) -> None:
+    """Prints a plan, and what is wrong with it to stderr."""
+    from jwstsync.core.documents import plan_document
+
+    if output.as_json:
+        output.document(plan_document(plan, subject, all_actions=verbose))
+    else:
+        _show_text(output, session, plan, subject.partition(".")[2].partition("/")[0], verbose=verbose)
+    warn_of(output, plan)
+
+
+def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verbose: bool) -> None:
+    from jwstsync.cli import render
+    from jwstsync.store.tree import Tree
+
+    for line in render.plan_lines(plan, session.manifest, title, verbose=verbose):
+        output.answer(line)
+    output.answer(render.closing_line(plan, title, Tree(Path(session.manifest.root)).free_bytes()))
+    hint = render.hint(plan)
+    if hint is not None and title == "plan":
+        output.message(hint)
+    if not plan.actions and not plan.goal.listed:
+        output.message("nothing is locked yet: jwstsync apply locks what it fetches")
+
+
+def warn_of_limit(output: Output, session: Session, plan: Plan) -> None:
+    """Says on stderr which limit would make apply refuse."""
+    from jwstsync.sync.planning import limit_problem
+
+    problem = limit_problem(plan, session.manifest)
+    if problem is not None:
+        output.warning(f"{problem}; apply would refuse")
+
+
+def warn_of(output: Output, plan: Plan) -> None:
+    """Says on stderr what the plan could not take into account."""
+    from jwstsync.sync.planning import disbelief
+
+    for error in plan.goal.failed.values():
+        output.warning(f"{error}; what is locked of it stays")
+    if plan.goal.disbelieved:
+        output.warning(disbelief(plan))
+    for refused in plan.goal.refused:
+        output.warning(f"refused: {refused.uri}: {refused.error}")
+    for proposal, rows in plan.goal.listed.items():
+        if not rows and proposal not in plan.goal.disbelieved:
+            output.warning(f"proposal {proposal}: the archive lists nothing that the manifest asks for")

@@ -1,0 +1,32 @@
+"""Names and amounts as people read them. What needs the plan's types is in `render`."""
+
+from __future__ import annotations
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_THOUSAND = 1000
+
+
+def size_text(count: float) -> str:
+    """A number of bytes with a decimal unit: ``2.4 GB``."""
+    value = float(count)
+    for unit in _UNITS:
+        if value < _THOUSAND or unit == _UNITS[-1]:
+            break
+        value /= _THOUSAND
+    digits = 0 if unit == "B" or value >= 100 else 1  # noqa: PLR2004 - three figures are enough
+    return f"{value:.{digits}f} {unit}"
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something: ``1 product``, ``3,470 products``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def name_of(path: str) -> str:
+    """The file name of a path below the root."""
+    return path.rpartition("/")[2]
+
+
+def printable(text: str) -> str:
+    """A line that a terminal only shows: what the archive says may hold characters that would move its cursor."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else "?" for one in text)

@@ -1,0 +1,1 @@
+"""Timings, on request: ``pytest -m benchmark -s tests/benchmarks``."""

@@ -1,0 +1,103 @@
+"""The plan's text where a real plan would be too large for a test, and the amounts in it."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+
+from jwstsync.cli.render import LARGE_DOWNLOAD, closing_line, hint, plan_lines
+from jwstsync.cli.text import counted, printable, size_text
+from jwstsync.core.goal import Goal
+from jwstsync.core.layout import ProductPath
+from jwstsync.core.manifest import parse_manifest
+from jwstsync.core.plan import Action, ActionKind, Plan, Reason
+from jwstsync.core.selection import Selected
+
+MANIFEST = parse_manifest(
+    "version = 1\n[[proposal]]\nid = [1, 2]\ninclude = [{}]\n[[proposal]]\nid = 1\nname = 'One'\ninclude = [{}]\n",
+    PurePath("jwstsync.toml"),
+)
+
+
+def plan_of(count: int, size: int | None, kind: ActionKind = ActionKind.FETCH, **more: Any) -> Plan:  # noqa: ANN401
+    """A plan with so many actions of one kind."""
+    products = [
+        Selected(uri=f"mast:{number}", path=ProductPath(f"{number}_cal.fits"), proposal=1, size=size, **more)
+        for number in range(count)
+    ]
+    actions = [Action(kind, Reason.EXCLUSIVE_ACCESS, one, None) for one in products]
+    return Plan(actions, Goal({one.uri: one for one in products}, listed={1: 100_000}))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (99_949, "99.9 kB"),
+        (100_000, "100 kB"),
+        (38_102_400, "38.1 MB"),
+        (2_400_000_000, "2.4 GB"),
+        (10**13, "10.0 TB"),
+        (10**18, "1000 PB"),
+    ],
+)
+def test_amounts(count: int, text: str) -> None:
+    """Bytes are told in decimal units, with three figures."""
+    assert size_text(count) == text
+
+
+def test_numbers_of_things() -> None:
+    """One thing is singular, large numbers have their commas."""
+    assert [counted(count, "product") for count in (0, 1, 3470)] == ["0 products", "1 product", "3,470 products"]
+
+
+def test_what_a_terminal_only_shows() -> None:
+    """Nothing that is printed can move the cursor, change colors or begin a line."""
+    assert printable("a\x1b[31mb\nc\x07\x9bd\u2028e é") == "a?[31mb?c??d?e é"
+
+
+def test_the_hint_at_a_script() -> None:
+    """Above 1 GB, and not at 1 GB, a script is proposed."""
+    assert hint(plan_of(1, LARGE_DOWNLOAD)) is None
+    assert hint(plan_of(2, LARGE_DOWNLOAD)) == (
+        "hint: for 2.0 GB a script may serve better: jwstsync apply --script fetch.sh"
+    )
+
+
+@pytest.mark.parametrize("kind", [ActionKind.KEEP, ActionKind.ADOPT, ActionKind.WITHHOLD])
+def test_what_is_not_downloaded_needs_no_script(kind: ActionKind) -> None:
+    """Only downloads count."""
+    assert hint(plan_of(2, LARGE_DOWNLOAD, kind)) is None
+
+
+def test_thousands_of_products() -> None:
+    """The columns stay in line, whatever the numbers; a proposal has the name that any of its blocks gives it."""
+    lines = list(plan_lines(plan_of(12_345, 1_000_000), MANIFEST, "plan", verbose=False))
+
+    assert lines == [
+        "jwstsync plan: 2 proposals, 12,345 products selected of 100,000",
+        "  + 12,345  fetch     12.3 GB   1 One: 12,345 cal",
+    ]
+
+
+def test_unknown_sizes() -> None:
+    """What is not known is not told, and counts nothing."""
+    plan = plan_of(1, None)
+
+    assert list(plan_lines(plan, MANIFEST, "plan", verbose=False))[2] == "          0_cal.fits  (exclusive access)"
+    assert closing_line(plan, "plan", 10**9) == "Plan: 1 to fetch, 0 B; 1.0 GB free."
+
+
+@pytest.mark.parametrize(("released", "told"), [(61_440.0, " until 2027-02-04"), (1e12, ""), (None, "")])
+def test_days_of_release(released: float | None, told: str) -> None:
+    """The day is told where the calendar has it."""
+    plan = plan_of(1, 5, ActionKind.WITHHOLD, released_at=released, public=False)
+
+    assert (
+        list(plan_lines(plan, MANIFEST, "plan", verbose=False))[2]
+        == f"          0_cal.fits  5 B  (exclusive access{told})"
+    )

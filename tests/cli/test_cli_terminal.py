@@ -1,0 +1,277 @@
+"""The command in a terminal: it shows the plan, asks, and shows bars; what is piped stays free of them."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jwstsync.cli import progress
+from jwstsync.cli.options import Globals
+from jwstsync.cli.output import Output
+from jwstsync.cli.progress import Progress
+from jwstsync.core.layout import ProductPath
+from jwstsync.core.plan import Fetch
+from jwstsync.core.selection import Selected
+from jwstsync.errors import ExitCode
+from tests.cli.archive import FIRST, product_path
+from tests.cli.calls import PATIENCE, Desk
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Sequence
+
+
+PLAN = "jwstsync plan: 1 proposal, 4 products locked"
+QUESTION = "Do this? [y/N]: "
+FETCH = Fetch(Selected(uri="mast:a", path=ProductPath("JWST/a_cal.fits"), proposal=1, size=100))
+
+
+@dataclass
+class Terminal:
+    """A terminal: the end at which somebody sits, and the end that processes are given."""
+
+    here: int
+    there: int
+
+    def run(
+        self, desk: Desk, *arguments: str, stdout: int | None = None, stderr: int | None = None
+    ) -> subprocess.Popen[str]:
+        """Begins the command in this terminal, but for the streams that lead elsewhere."""
+        process = desk.spawn(*arguments, stdin=self.there, stdout=stdout or self.there, stderr=stderr or self.there)
+        os.close(self.there)
+        return process
+
+    def read(self, until: str = "") -> str:
+        """What the terminal shows up to ``until``, or up to the end of the process."""
+        shown = b""
+        while not until or not shown.endswith(until.encode()):
+            assert select.select([self.here], [], [], PATIENCE)[0]
+            try:
+                more = os.read(self.here, 4096)
+            except OSError:  # Linux: nobody is at the other end any more
+                break
+            shown += more
+        return shown.decode().replace("\r\n", "\n")
+
+    def type(self, text: str) -> None:
+        """Types on the keyboard."""
+        os.write(self.here, text.encode())
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """A terminal."""
+    here, there = pty.openpty()
+    yield Terminal(here, there)
+    os.close(here)
+
+
+def test_somebody_says_no(clone: Desk, terminal: Terminal) -> None:
+    """The plan is shown, the question asked, and after a no nothing was changed."""
+    before = clone.snapshot()
+    process = terminal.run(clone, "apply", "--frozen")
+    asked = terminal.read(QUESTION)
+    terminal.type("n\n")
+    rest = terminal.read()
+
+    assert asked.startswith(PLAN)
+    assert process.wait(PATIENCE) == ExitCode.DIFFERENCES
+    assert "nothing was changed" in rest
+    assert clone.snapshot() == before
+
+
+def test_somebody_says_yes(clone: Desk, terminal: Terminal) -> None:
+    """After a yes bars are shown, and at the end what was done."""
+    process = terminal.run(clone, "apply", "--frozen")
+    terminal.read(QUESTION)
+    terminal.type("y\n")
+    rest = terminal.read()
+
+    assert process.wait(PATIENCE) == ExitCode.OK
+    assert "4 of 4 files" in rest
+    assert rest.endswith("Done: 4 fetched; 34.6 kB downloaded.\n")
+    assert (clone.root / product_path(FIRST)).is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "done"),
+    [(("-y",), "4 fetched"), (("-y", "-q"), ""), (("--json",), '"exit_code": 0')],
+    ids=["yes", "quiet", "json"],
+)
+def test_nobody_is_asked(clone: Desk, terminal: Terminal, arguments: Sequence[str], done: str) -> None:
+    """With -y the run goes ahead, and so it does for programs."""
+    process = terminal.run(clone, "apply", "--frozen", *arguments)
+    shown = terminal.read()
+
+    assert process.wait(PATIENCE) == ExitCode.OK
+    assert QUESTION not in shown
+    assert done in shown if done else not shown
+
+
+def test_nothing_is_asked_where_there_is_nothing_to_do(full: Desk, terminal: Terminal) -> None:
+    """A run that would change nothing just ends."""
+    process = terminal.run(full, "apply", "--frozen")
+
+    assert terminal.read().endswith("\nDone: 4 kept.\n")
+    assert process.wait(PATIENCE) == ExitCode.OK
+
+
+def test_the_question_of_a_quiet_run(clone: Desk, terminal: Terminal) -> None:
+    """With -q it tells itself what there is to do."""
+    process = terminal.run(clone, "apply", "--frozen", "-q")
+    asked = terminal.read("[y/N]: ")
+    terminal.type("y\n")
+    terminal.read()
+
+    assert asked == "4 to fetch, 34.6 kB: do this? [y/N]: "
+    assert process.wait(PATIENCE) == ExitCode.OK
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-D", "SIGTERM"])
+def test_somebody_leaves_at_the_question(clone: Desk, terminal: Terminal, how: str) -> None:
+    """The run ends with the code for it, and nothing was changed."""
+    before = clone.snapshot()
+    process = terminal.run(clone, "apply", "--frozen")
+    terminal.read(QUESTION)
+    if how == "Ctrl-D":
+        terminal.type("\x04")
+    else:
+        process.send_signal(signal.SIGINT if how == "Ctrl-C" else signal.SIGTERM)
+        terminal.type("\n")  # wakes Python where the signal came just before it began to read
+    rest = terminal.read()
+
+    assert process.wait(PATIENCE) == (ExitCode.TERMINATED if how == "SIGTERM" else ExitCode.INTERRUPTED)
+    assert "Traceback" not in rest
+    assert clone.snapshot() == before
+
+
+def test_an_answer_that_is_piped(clone: Desk, terminal: Terminal) -> None:
+    """Stdout has the plan and the end and nothing else, while the bars move on the terminal."""
+    with (clone.folder / "log").open("w") as log:
+        process = terminal.run(clone, "apply", "--frozen", "-y", stdout=log.fileno())
+        shown = terminal.read()
+    lines = (clone.folder / "log").read_text(encoding="utf-8").splitlines()
+
+    assert process.wait(PATIENCE) == ExitCode.OK
+    assert (lines[0], lines[-1], len(lines)) == (PLAN, "Done: 4 fetched; 34.6 kB downloaded.", 8)
+    assert not any("\x1b" in line for line in lines)
+    assert "4 of 4 files" in shown
+    assert "Done" not in shown
+
+
+def test_no_bars_without_a_terminal(clone: Desk, terminal: Terminal) -> None:
+    """Where stderr is a file nobody is asked and no bar is drawn."""
+    with (clone.folder / "log").open("w") as log:
+        process = terminal.run(clone, "apply", "--frozen", stderr=log.fileno())
+        shown = terminal.read()
+
+    assert process.wait(PATIENCE) == ExitCode.OK
+    assert shown.endswith("\nDone: 4 fetched; 34.6 kB downloaded.\n")
+    assert (clone.folder / "log").read_text(encoding="utf-8") == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "colored"),
+    [
+        ((), {}, True),
+        (("--color", "never"), {}, False),
+        ((), {"NO_COLOR": "1"}, False),
+        ((), {"NO_COLOR": ""}, True),
+        (("--color", "always"), {"NO_COLOR": "1"}, True),
+    ],
+)
+def test_colors(
+    clone: Desk, terminal: Terminal, arguments: Sequence[str], variables: dict[str, str], *, colored: bool
+) -> None:
+    """A terminal is given colors, unless NO_COLOR or the option has something against it."""
+    clone.set(**variables)
+    process = terminal.run(clone, "status", *arguments)
+
+    assert ("\x1b[32m  +   4  fetch" in terminal.read()) == colored
+    assert process.wait(PATIENCE) == ExitCode.OK
+
+
+def test_what_takes_a_while_is_said_in_a_terminal(synced: Desk, terminal: Terminal) -> None:
+    """Who waits is told for what; elsewhere nobody is."""
+    process = terminal.run(synced, "plan")
+    shown = terminal.read()
+
+    assert "asking http://127.0.0.1:" in shown
+    assert " about proposal 1111\n" in shown
+    assert process.wait(PATIENCE) == ExitCode.OK
+    assert synced.call("plan").err == ""
+
+
+@pytest.fixture
+def every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a minute passed between any two steps."""
+    monkeypatch.setattr(progress, "_PAUSE", 0)
+
+
+@pytest.mark.usefixtures("every_time")
+def test_progress_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every minute a line tells how many files and bytes are there."""
+    with Progress(Output(Globals())) as shown:
+        shown.expect(2, 1000)
+        shown.started(FETCH, 100)
+        shown.received(FETCH, 60)
+        shown.received(FETCH, 40)
+        shown.ended(FETCH)
+        shown.received(FETCH, 100)
+
+    assert capsys.readouterr() == (
+        "",
+        "0 of 2 files, 60 B of 1.0 kB\n0 of 2 files, 100 B of 1.0 kB\n1 of 2 files, 200 B of 1.0 kB\n",
+    )
+
+
+@pytest.mark.usefixtures("every_time")
+def test_progress_of_hashing(full: Desk) -> None:
+    """Terabytes take a while to hash: there is a line every minute too, and with -q there is none."""
+    assert full.call("verify").err == "8.6 kB hashed\n17.3 kB hashed\n25.9 kB hashed\n34.6 kB hashed\n"
+    assert full.call("verify", "-q").err == ""
+
+
+def test_minutes_without_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before the minute is over nothing is said."""
+    with Progress(Output(Globals())) as shown:
+        shown.expect(1, 100)
+        shown.received(FETCH, 60)
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_bars(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a terminal there is a bar for the whole and one for each file under way."""
+    monkeypatch.setattr("jwstsync.cli.output.is_terminal", lambda _: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with Progress(Output(Globals(color="never"))) as shown:
+        shown.received(FETCH, 1)
+        shown.ended(FETCH)
+        shown.expect(2, 200)
+        shown.started(FETCH, 100)
+        shown.started(FETCH, 100)
+        shown.received(FETCH, 60)
+        shown.warn("something is odd")
+        assert shown._bars is not None  # noqa: SLF001 - what is drawn depends on the time
+        assert [bar.description for bar in shown._bars.tasks] == ["0 of 2 files", "a_cal.fits"]  # noqa: SLF001
+        assert [(bar.completed, bar.total) for bar in shown._bars.tasks] == [(60, 200), (60, 100)]  # noqa: SLF001
+        shown.ended(FETCH)
+        assert [bar.description for bar in shown._bars.tasks] == ["2 of 2 files"]  # noqa: SLF001
+
+    assert "something is odd" in capsys.readouterr().err
+
+
+def test_no_bars_for_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that fetches nothing draws nothing."""
+    monkeypatch.setattr("jwstsync.cli.output.is_terminal", lambda _: True)
+    with Progress(Output(Globals())) as shown:
+        shown.expect(0, 0)
+
+    assert capsys.readouterr() == ("", "")
