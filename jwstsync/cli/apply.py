@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -31,7 +30,6 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
 
 @click.command(
     cls=Command,
-    short_help="Make the disk what the manifest says, and lock it.",
     examples=(
         ("jwstsync apply", "show the plan, ask, fetch what is missing"),
         ("jwstsync apply -y --limit 5", "try it with five files"),
@@ -102,7 +100,7 @@ class _Call:
             raise UsageError(
                 "--script and --sandbox: expected a stand-in that stays, such as `jwstsync sandbox` serves"
             )
-        check_folder(Path(target))
+        check_folder(target)
         with session_of(self._context) as session:
             found = plan(
                 session.manifest,
@@ -131,8 +129,7 @@ class _Call:
             with Stopping() as stopping, session_of(self._context) as session:
                 return self._carry_out(session, stopping, limit, lock_timeout, ask=self._output.interactive and not yes)
         except BaseException as error:
-            ending = ending_of(error)
-            self._tell_summary(ending.code, ending.text)
+            self._tell_summary(*ending_of(error))
             raise
 
     def _carry_out(
@@ -178,10 +175,7 @@ class _Call:
         return agreed
 
     def _tell(self, result: Result) -> None:
-        from jwstsync.core.plan import TRANSFERS
-
-        if result.outcome == "done" and result.action.kind in TRANSFERS:
-            self._fetched_bytes += result.action.size or 0
+        self._fetched_bytes += result.fetched
         self._tell_product(_product_event(result.action, result.outcome, result.error))
         if result.outcome == "failed" and not self._output.as_json:
             self._output.warning(f"failed: {result.action.path}: {result.error}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +17,7 @@ from jwstsync.errors import ArchiveError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from jwstsync.archive import Archive
     from jwstsync.cli.options import Globals
@@ -57,13 +57,15 @@ def search(context: click.Context, proposals: tuple[int, ...], *, products: bool
     return ExitCode.OK
 
 
-@click.command(cls=Command, short_help="Write a starter manifest, jwstsync.toml.")
+@click.command(cls=Command)
 @click.argument("proposals", metavar="[ID...]", nargs=-1, type=click.IntRange(1, 99999))
 @click.pass_context
 def init(context: click.Context, proposals: tuple[int, ...]) -> int:
     """Write a starter manifest, jwstsync.toml, from what the archive has of these proposals."""
+    from pathlib import Path
+
     output = Output(globals_of(context))
-    target = globals_of(context).manifest or Path(MANIFEST_NAME)
+    target = Path(globals_of(context).manifest or MANIFEST_NAME)
     if target.exists():
         raise UsageError(f"{target}: is there already; expected a new file")
     check_folder(target)

@@ -8,21 +8,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jwstsync.cli.apply import apply
-from jwstsync.cli.compare import plan, status, verify
 from jwstsync.cli.ending import ending_of
-from jwstsync.cli.look import init, search
 from jwstsync.cli.options import Group
 from jwstsync.cli.output import complain
-from jwstsync.cli.reference import sandbox, schema
 from jwstsync.errors import ExitCode, JwstsyncError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_COMMANDS = {
+    "init": ("jwstsync.cli.look", "Write a starter manifest, jwstsync.toml."),
+    "search": ("jwstsync.cli.look", "Show the observations of a proposal."),
+    "plan": ("jwstsync.cli.compare", "Show what apply would do."),
+    "apply": ("jwstsync.cli.apply", "Make the disk what the manifest says, and lock it."),
+    "status": ("jwstsync.cli.compare", "Compare the lockfile with the disk, without the network."),
+    "verify": ("jwstsync.cli.compare", "Hash every locked file; what is wrong, the next apply repairs."),
+    "schema": ("jwstsync.cli.reference", "Print the JSON Schema of manifests, lockfiles, plans or events."),
+    "sandbox": ("jwstsync.cli.reference", "Serve a small stand-in for MAST on localhost, until Ctrl-C."),
+}
+
 
 @click.group(
     cls=Group,
+    homes=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Every option can be set in the environment as JWSTSYNC_<OPTION>; a flag wins. "
     "The MAST token is read from MAST_API_TOKEN.",
@@ -36,10 +44,6 @@ def command() -> None:
     """
 
 
-for _one in (init, search, plan, apply, status, verify, schema, sandbox):
-    command.add_command(_one)
-
-
 def run(arguments: Sequence[str]) -> int:
     """Carries out one call and gives its exit code."""
     _soften_streams()
@@ -49,18 +53,18 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except (JwstsyncError, KeyboardInterrupt, click.Abort) as error:
-        ending = ending_of(error)
+        code, text = ending_of(error)
     except SystemExit as error:  # click's way to end a completion, or help that nobody reads
         return error.code if isinstance(error.code, int) else ExitCode.BUG
     except Exception as error:  # noqa: BLE001 - a bug must end with its own code
         import traceback
 
         traceback.print_exc()
-        ending = ending_of(error)
+        code, text = ending_of(error)
     else:
         return code if isinstance(code, int) else ExitCode.OK
-    complain(ending.text)
-    return ending.code
+    complain(text)
+    return code
 
 
 def _soften_streams() -> None:

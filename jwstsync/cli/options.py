@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,8 @@ from click.core import ParameterSource
 from jwstsync.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
 _PREFIX = "JWSTSYNC_"
 
@@ -56,7 +57,7 @@ def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:  # noqa: ANN
 class Globals:
     """What the global options say."""
 
-    manifest: Path | None = None
+    manifest: str | None = None
     sandbox: bool = False
     timeout: float | None = None
     as_json: bool = False
@@ -80,7 +81,7 @@ def global_options() -> list[click.Option]:
     """The options that stand before or after a command's name."""
     common: dict[str, Any] = {"expose_value": False, "callback": _remember}
     return [
-        Option(["-f", "--manifest"], type=click.Path(path_type=Path), metavar="FILE", help="The manifest.", **common),
+        Option(["-f", "--manifest"], metavar="FILE", help="The manifest.", **common),
         Option(["--sandbox"], is_flag=True, help="Try it out against a private stand-in for MAST.", **common),
         Option(
             ["--timeout"],
@@ -102,13 +103,15 @@ def global_options() -> list[click.Option]:
     ]
 
 
-def check_folder(target: Path) -> None:
+def check_folder(target: str | Path) -> None:
     """Refuses a file to be written where there is no folder for it.
 
     Raises:
         UsageError: There is none.
     """
-    if not target.absolute().parent.is_dir():
+    from pathlib import Path
+
+    if not Path(target).absolute().parent.is_dir():
         raise UsageError(f"{target}: expected a place in a folder that is there")
 
 
@@ -138,10 +141,30 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """The group of all commands, with the global options."""
+    """The group of all commands, with the global options; a command is imported when it is called.
 
-    command_class = Command
+    Args:
+        homes: The module of each command, and what the command does.
+    """
 
-    def __init__(self, *args: Any, **attributes: Any) -> None:  # noqa: ANN401 - click's own
+    def __init__(self, *args: Any, homes: Mapping[str, tuple[str, str]], **attributes: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **attributes)
+        self.commands.update({name: click.Command(name, short_help=homes[name][1]) for name in homes})
         self.params = [*self.params, *global_options()]
+        self._homes = homes
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's own
+        """The names of the commands, in the order in which they are needed."""
+        return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's own
+        """The command of that name, if there is one."""
+        if cmd_name not in self._homes:
+            return None
+        command: click.Command = getattr(import_module(self._homes[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's own
+        """Writes what each command does."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self._homes.items()])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jwstsync.cli.options import globals_of
@@ -12,6 +11,7 @@ from jwstsync.errors import ManifestError, Problem, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import click
 
@@ -68,11 +68,13 @@ def archive_settings(options: Globals) -> Iterator[tuple[str, float]]:
     Raises:
         UsageError: An option or variable has no sense.
     """
+    from pathlib import PurePath
+
     from jwstsync.core.manifest import Archive, Destination, Limits, Manifest
     from jwstsync.settings import read_settings
 
     settings = read_settings()
-    default = Manifest(Path(MANIFEST_NAME), Archive(), Destination(), Limits(), ())
+    default = Manifest(PurePath(MANIFEST_NAME), Archive(), Destination(), Limits(), ())
     archive = _with_wishes(default, options, settings).archive
     if not options.sandbox:
         yield archive.url, archive.timeout
@@ -93,6 +95,8 @@ def _with_wishes(manifest: Manifest, options: Globals, settings: Settings) -> Ma
 
 
 def _here() -> Path:
+    from pathlib import Path
+
     try:
         return Path.cwd()
     except FileNotFoundError:

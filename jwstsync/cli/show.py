@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ def show_plan(output: Output, session: Session, plan: Plan, subject: Subject, *,
 
 
 def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verbose: bool) -> None:
+    from pathlib import Path
+
     from jwstsync.cli import render
     from jwstsync.store.tree import Tree
 

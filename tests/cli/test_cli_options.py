@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.cli.main import command
 from jwstsync.errors import ExitCode
 from jwstsync.sandbox import Sandbox
 from tests.cli.archive import FIRST, SECOND, catalogue, product_name, product_path
@@ -15,7 +14,7 @@ from tests.cli.calls import BOTH, ONE, Called, Desk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("apply", "init", "plan", "sandbox", "schema", "search", "status", "verify")
+COMMANDS = ("init", "search", "plan", "apply", "status", "verify", "schema", "sandbox")
 GLOBALS = ("--manifest", "--sandbox", "--timeout", "--json", "--verbose", "--quiet", "--color")
 CAL = product_name(FIRST)
 SLOW = ONE.replace("[[proposal]]", "[archive]\ntimeout = 0.001\n\n[[proposal]]")
@@ -224,12 +223,12 @@ def test_examples_in_help(bare: Desk) -> None:
 
 
 def test_help_of_the_whole(bare: Desk) -> None:
-    """It names every command in one whole line each, and where the token and the options come from."""
+    """It names every command in one line each, and where the token and the options come from."""
     shown = bare.call("--help").out
+    lines = shown.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
 
-    assert tuple(sorted(command.commands)) == COMMANDS
-    assert all(f"\n  {name} " in shown for name in COMMANDS)
-    assert "..." not in shown.partition("Commands:")[2]
+    assert tuple(line.split()[0] for line in lines) == COMMANDS
+    assert all(line.endswith(".") for line in lines)
     assert "JWSTSYNC_<OPTION>" in shown
     assert "MAST_API_TOKEN" in shown
 
@@ -251,6 +250,8 @@ def test_completion(bare: Desk) -> None:
     """Shells are given what they need to complete commands."""
     bare.set(_JWSTSYNC_COMPLETE="bash_source")
     called = bare.call()
+    bare.set(_JWSTSYNC_COMPLETE="bash_complete", COMP_WORDS="jwstsync s", COMP_CWORD="1")
 
     assert called.code == ExitCode.OK
     assert "_JWSTSYNC_COMPLETE=bash_complete" in called.out
+    assert bare.call().out.splitlines() == [f"plain,{name}" for name in COMMANDS if name.startswith("s")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import select
@@ -97,6 +98,21 @@ def test_somebody_says_yes(clone: Desk, terminal: Terminal) -> None:
     assert "4 of 4 files" in rest
     assert rest.endswith("Done: 4 fetched; 34.6 kB downloaded.\n")
     assert (clone.root / product_path(FIRST)).is_file()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", ExitCode.DIFFERENCES), ("y", ExitCode.OK)])
+def test_the_question(clone: Desk, answer: str, code: ExitCode) -> None:
+    """It stands on stderr, so that the answer can be piped; a no is answered, a yes is carried out."""
+    clone.monkeypatch.setattr("jwstsync.cli.output.is_terminal", lambda _: True)
+    clone.monkeypatch.setattr("sys.stdin", io.StringIO(f"{answer}\n"))
+    called = clone.call("apply", "--frozen", "--color", "never")
+
+    assert called.code == code
+    assert called.out.startswith(PLAN)
+    assert "Do this?" not in called.out
+    assert "Do this? [y/N]:" in called.err
+    assert ("nothing was changed\n" in called.err) == (answer == "n")
+    assert called.out.endswith("\nDone: 4 fetched; 34.6 kB downloaded.\n") == (answer == "y")
 
 
 @pytest.mark.parametrize(
