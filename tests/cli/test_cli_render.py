@@ -6,6 +6,8 @@ from pathlib import PurePath
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jwstsync.cli.render import LARGE_DOWNLOAD, closing_line, hint, plan_lines
 from jwstsync.cli.text import counted, printable, size_text
@@ -58,6 +60,26 @@ def test_numbers_of_things() -> None:
 def test_what_a_terminal_only_shows() -> None:
     """Nothing that is printed can move the cursor, change colors or begin a line."""
     assert printable("a\x1b[31mb\nc\x07\x9bd\u2028e é") == "a?[31mb?c??d?e é"
+
+
+@given(st.text())
+def test_whatever_is_printed_is_printable(text: str) -> None:
+    """The text keeps its length, and what can be shown stays as it is."""
+    shown = printable(text)
+
+    assert shown.isprintable()
+    assert all(other in {one, "?"} for one, other in zip(text, shown, strict=True))
+    assert printable(shown) == shown
+
+
+@given(st.integers(0, 10**17))
+def test_amounts_are_near(count: int) -> None:
+    """An amount has at most four figures, and is wrong by no more than a twentieth of its first."""
+    number, unit = size_text(count).split()
+    factor = 1000 ** ("B", "kB", "MB", "GB", "TB", "PB").index(unit)
+
+    assert len(number.replace(".", "")) <= 4
+    assert abs(float(number) * factor - count) <= 0.05 * max(count, 1)
 
 
 def test_the_hint_at_a_script() -> None:

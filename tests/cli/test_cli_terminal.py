@@ -21,7 +21,7 @@ from jwstsync.core.plan import Fetch
 from jwstsync.core.selection import Selected
 from jwstsync.errors import ExitCode
 from tests.cli.archive import FIRST, product_path
-from tests.cli.calls import PATIENCE, Desk
+from tests.cli.calls import ONE, PATIENCE, Desk
 
 if TYPE_CHECKING:
     import subprocess
@@ -113,6 +113,16 @@ def test_the_question(clone: Desk, answer: str, code: ExitCode) -> None:
     assert "Do this? [y/N]:" in called.err
     assert ("nothing was changed\n" in called.err) == (answer == "n")
     assert called.out.endswith("\nDone: 4 fetched; 34.6 kB downloaded.\n") == (answer == "y")
+
+
+def test_what_would_be_refused_is_not_asked_about(clone: Desk) -> None:
+    """A limit is told before somebody has to say yes."""
+    clone.write(ONE.replace("[[proposal]]", "[limits]\nmax_download = 1\n\n[[proposal]]"))
+    clone.monkeypatch.setattr("jwstsync.cli.output.is_terminal", lambda _: True)
+    clone.monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    called = clone.call("apply", "--frozen")
+
+    assert (called.code, QUESTION in called.err) == (ExitCode.LIMIT, False)
 
 
 @pytest.mark.parametrize(
