@@ -150,7 +150,7 @@ class _Call:
         ):
             self._show(session, run.plan)
             run.check()
-            if ask and run.plan.differences and not self._agreed(run.plan):
+            if ask and run.plan.differences and not self._agreed(run.plan, stopping):
                 return ExitCode.DIFFERENCES
             progress.expect(*_expected(run, limit))
             with stopping.cleanly(run.stop):
@@ -165,11 +165,12 @@ class _Call:
         else:
             show_plan(self._output, session, plan, "jwstsync.plan/1", verbose=self._options.verbose)
 
-    def _agreed(self, plan: Plan) -> bool:
+    def _agreed(self, plan: Plan, stopping: Stopping) -> bool:
         from jwstsync.cli.render import work_text
 
         question = f"{work_text(plan)}: do this?" if self._options.quiet else "Do this?"
         agreed = click.confirm(question, err=True)
+        stopping.check()
         if not agreed:
             self._output.message("nothing was changed")
         return agreed

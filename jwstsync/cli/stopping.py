@@ -54,6 +54,15 @@ class Stopping:
         if isinstance(error, (KeyboardInterrupt, click.Abort)):
             raise StoppedError(self.code or ExitCode.INTERRUPTED) from error
 
+    def check(self) -> None:
+        """Ends the run if a signal came and was lost: Python's `input` clears what is raised while it flushes.
+
+        Raises:
+            KeyboardInterrupt: One came.
+        """
+        if self.code is not None:
+            raise KeyboardInterrupt
+
     @contextmanager
     def cleanly(self, stop: Callable[[], None]) -> Iterator[None]:
         """While this lasts, the first signal calls ``stop``."""
