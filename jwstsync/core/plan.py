@@ -13,7 +13,7 @@ from jwstsync.core.layout import same_place
 from jwstsync.core.lockfile import LockedProduct, Lockfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
@@ -346,6 +346,11 @@ def _decide_locked(locked: LockedProduct, state: FileState | None) -> tuple[Acti
     if state.size < locked.size:
         return ActionKind.REPAIR, Reason.TRUNCATED
     return ActionKind.REPAIR, Reason.DAMAGED if state.untouched else Reason.MODIFIED
+
+
+def queue_order(fetches: Iterable[Fetch]) -> list[Fetch]:
+    """The order to fetch in: the largest first, so that none is left alone at the end; else by folder."""
+    return sorted(fetches, key=lambda fetch: (-(fetch.size or 0), fetch.path))
 
 
 def lockfile_after(plan: Plan, landed: Mapping[str, LockedProduct]) -> Lockfile:

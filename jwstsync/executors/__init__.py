@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Cause(StrEnum):
     """Why a fetch failed."""
 
+    HOST = "host"
+    BUSY = "busy"
     NETWORK = "network"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
@@ -23,6 +25,7 @@ class Cause(StrEnum):
     BYTES = "bytes"
     MISMATCH = "mismatch"
     DISK = "disk"
+    DISK_FULL = "disk_full"
 
 
 @dataclass(frozen=True, slots=True)

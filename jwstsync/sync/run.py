@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from jwstsync.core.plan import Access, Action, ActionKind, Plan, lockfile_after
+from jwstsync.core.plan import Access, Action, ActionKind, Plan, lockfile_after, queue_order
+from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.errors import ExitCode, LimitError, TokenError, gravest
 from jwstsync.executors import Cause, Done, Executor, Failed, Outcome
 from jwstsync.settings import Settings, read_settings
@@ -169,7 +170,7 @@ class Run:
     def _fetched(self, actions: dict[str, Action]) -> Iterator[Result]:
         if not actions:
             return
-        fetches = [action.fetch for action in actions.values()]
+        fetches = queue_order(action.fetch for action in actions.values())
         token = self._token or (self._question.token() if self._mode is Mode.FROZEN else None)
         self._executor = self._make_executor(self._manifest, token, Parts(self._tree.parts_folder), self._committer)
         if self._stopping:
@@ -223,6 +224,21 @@ class Run:
         entries = [*self._confirmed(), *(line.entry for line in self._committer.lines)]
         remember(self._tree, entries, {action.path for action in self.plan.of(ActionKind.KEEP)})
         self._journal.remove()
+        if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
+            Parts(self._tree.parts_folder).sweep()
+        if self._gave_up:
+            url = self._manifest.archive.url
+            self._feedback.warn(f"{url}: {HOST_FAILURES} products in a row could not be had; the rest is left")
+
+    @property
+    def _gave_up(self) -> bool:
+        """Whether the run was stopped because the archive's host could not be reached any more."""
+        in_a_row = 0
+        for result in self._results:
+            in_a_row = 0 if result.outcome == "done" else in_a_row + (result.cause is Cause.HOST)
+            if in_a_row >= HOST_FAILURES:
+                return True
+        return False
 
     def report(self) -> Report:
         """How the run ended, as far as it went."""
@@ -230,6 +246,8 @@ class Run:
 
     def _exit_codes(self) -> Iterator[ExitCode]:
         yield from plan_exit_codes(self.plan)
+        if self._gave_up:
+            yield ExitCode.ARCHIVE
         yield from (_EXIT_CODES[result.cause] for result in self._results if result.cause is not None)
         if self._manifest.archive.exclusive_access == "fetch" and self.plan.of(ActionKind.WITHHOLD):
             yield ExitCode.TOKEN
@@ -254,6 +272,8 @@ class Run:
 
 
 _EXIT_CODES = {
+    Cause.HOST: ExitCode.PRODUCTS_FAILED,
+    Cause.BUSY: ExitCode.PRODUCTS_FAILED,
     Cause.NETWORK: ExitCode.PRODUCTS_FAILED,
     Cause.UNAUTHORIZED: ExitCode.TOKEN,
     Cause.FORBIDDEN: ExitCode.PRODUCTS_FAILED,
@@ -261,6 +281,7 @@ _EXIT_CODES = {
     Cause.BYTES: ExitCode.PRODUCTS_FAILED,
     Cause.MISMATCH: ExitCode.BYTES_DIFFER,
     Cause.DISK: ExitCode.PRODUCTS_FAILED,
+    Cause.DISK_FULL: ExitCode.LIMIT,
 }
 
 
@@ -274,7 +295,8 @@ def plan_exit_codes(plan: Plan) -> Iterator[ExitCode]:
 
 def download_executor(manifest: Manifest, token: str | None, parts: Parts, committer: Committer) -> Executor:
     """The executor that downloads from the manifest's archive."""
-    from jwstsync.executors.download import DownloadExecutor, Server  # noqa: PLC0415 - aiohttp takes 0.3 s
+    from jwstsync.executors.download import DownloadExecutor  # noqa: PLC0415 - aiohttp takes 0.3 s
+    from jwstsync.executors.server import Server  # noqa: PLC0415
 
     server = Server(
         url=manifest.archive.url,

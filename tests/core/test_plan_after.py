@@ -10,7 +10,7 @@ import pytest
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import Access, Fetch, FileState, decide, lockfile_after
+from jwstsync.core.plan import Access, Fetch, FileState, decide, lockfile_after, queue_order
 from tests.core.strategies import (
     FLIPPED,
     NEW,
@@ -154,3 +154,10 @@ def test_a_run_that_stopped_while_places_changed_leaves_a_valid_lockfile() -> No
     plan = decide(goal, before, {}, WITHOUT_TOKEN)
     after = lockfile_after(plan, {"a": locked(uri="a", path=ProductPath("2"))})
     assert {one.uri: one.path for one in after} == {"a": "2", "b": "3", "c": "4", "d": "5"}
+
+
+def test_the_largest_is_fetched_first() -> None:
+    """The queue begins with the largest; products of one size stay together by folder, those of unknown size end it."""
+    sizes = {"b/1": 5, "a/2": 5, "a/1": 5, "c/1": 9, "d/1": None}
+    fetches = [Fetch(selected(path=ProductPath(path), size=size)) for path, size in sizes.items()]
+    assert [fetch.path for fetch in queue_order(fetches)] == ["c/1", "a/1", "a/2", "b/1", "d/1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 from collections import Counter
@@ -12,7 +13,9 @@ from jwstsync.core.layout import ProductPath
 from jwstsync.core.plan import Fetch
 from jwstsync.core.selection import Selected
 from jwstsync.executors import Done
-from jwstsync.executors.download import DownloadExecutor, Server
+from jwstsync.executors.download import DownloadExecutor
+from jwstsync.executors.pacing import Timing
+from jwstsync.executors.server import Server
 from jwstsync.store.commit import Committer
 from jwstsync.store.journal import Journal
 from jwstsync.store.lockfiles import NO_LOCKFILE
@@ -63,6 +66,36 @@ def _name(fetch: Fetch) -> str:
     return fetch.path.rpartition("/")[2]
 
 
+class FakeTime:
+    """A clock that goes on only when somebody waits; every pause is as long as it may be.
+
+    Attributes:
+        tick: The seconds that go by with each look at the clock.
+        slept: The seconds of each pause, in order.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.tick = 0.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        """The time."""
+        self.now += self.tick
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Takes no time at all."""
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    @property
+    def timing(self) -> Timing:
+        """What downloads know of it."""
+        return Timing(clock=self.clock, sleep=self.sleep, chance=lambda: 1.0)
+
+
 class Bench:
     """An empty root, and executors that fill it from a fault server."""
 
@@ -74,6 +107,7 @@ class Bench:
         self.trash = self.tree.state_folder / "trash"
         self.committer = Committer(self.tree, Journal(self.journals, NO_LOCKFILE), "../jwstsync.lock", self.trash)
         self.watch = Counts()
+        self.time = FakeTime()
 
     def offer(self, name: str, content: bytes, *answers: Answer, **stated: Any) -> Fetch:  # noqa: ANN401 - many types
         """A product that the server has, and how it answers for it; ``stated`` is what the archive says of it."""
@@ -82,10 +116,11 @@ class Bench:
         path = ProductPath(f"JWST/obs/{name}")
         return Fetch(Selected(uri=f"mast:JWST/product/{name}", path=path, proposal=2733, **facts))
 
-    def executor(self, **settings: Any) -> DownloadExecutor:  # noqa: ANN401 - as above
+    def executor(self, committer: Committer | None = None, **settings: Any) -> DownloadExecutor:  # noqa: ANN401 - as above
         """An executor; its settings are those of `Server`."""
         facts = {"url": self.server.url, "agent": AGENT, "connections": 4, "timeout": 30.0, **settings}
-        return DownloadExecutor(Server(**facts), Parts(self.tree.parts_folder), self.committer)
+        committer = committer or self.committer
+        return DownloadExecutor(Server(**facts), Parts(self.tree.parts_folder), committer, self.time.timing)
 
     def fetched(self, *fetches: Fetch, **settings: Any) -> list[Outcome]:  # noqa: ANN401 - as above
         """What becomes of these fetches, by name; no part may be left behind."""

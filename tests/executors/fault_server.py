@@ -7,12 +7,14 @@ the sandbox's business.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import unquote_plus
@@ -38,6 +40,11 @@ class Asked:
     def name(self) -> str:
         """The file name of the product that is asked for."""
         return unquote_plus(self.target).rpartition("/")[2]
+
+
+_asked: ContextVar[Asked] = ContextVar("asked")
+"""The request that an answer is for."""
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 class Gate:
@@ -134,6 +141,7 @@ class FaultServer:
         self.requests.append(asked)
         self._under_way += 1
         self.busiest = max(self.busiest, self._under_way)
+        _asked.set(asked)
         try:
             await self._next_answer(asked.name)(writer)
             await writer.drain()
@@ -249,5 +257,42 @@ def raw(data: bytes) -> Answer:
     async def answer(writer: asyncio.StreamWriter) -> None:
         writer.write(data)
         writer.close()
+
+    return answer
+
+
+def ranged(content: bytes, etag: str | None = '"v1"', *, sends: int | None = None, gate: Gate | None = None) -> Answer:
+    """An answer of a server that knows ranges; at most ``sends`` bytes come, or come before the gate opens."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        headers = _asked.get().headers
+        wanted = _RANGE.fullmatch(headers.get("range", ""))
+        facts = {"accept_ranges": "bytes"} | ({"etag": etag} if etag else {})
+        start, end, status = 0, len(content), "200 OK"
+        if wanted and headers.get("if-range", etag) == etag:
+            start, end = int(wanted[1]), int(wanted[2] or len(content) - 1) + 1
+            status = "206 Partial Content"
+            facts["content_range"] = f"bytes {start}-{end - 1}/{len(content)}"
+        body = content[start:end]
+        writer.write(_head(status, content_length=len(body), **facts) + body[:sends])
+        await writer.drain()
+        if gate is not None and sends is not None:
+            await gate.passed()
+            writer.write(body[sends:])
+        elif sends is not None and sends < len(body):
+            writer.close()
+
+    return answer
+
+
+def dripping() -> Answer:
+    """A body that goes on and on, a byte at a time."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(_head(content_length=1 << 30))
+        while not writer.is_closing():
+            writer.write(b"S")
+            await writer.drain()
+            await asyncio.sleep(0)
 
     return answer

@@ -169,14 +169,14 @@ class FakeExecutor:
         return self._landed(fetch, product.content)
 
     def _landed(self, fetch: Fetch, content: bytes) -> Outcome:
-        part = self._parts.new(fetch.uri)
-        part.write_bytes(content)
-        digest = hash_file(part)
+        part = self._parts.claim(fetch.uri)
+        part.path.write_bytes(content)
+        digest = hash_file(part.path)
         if fetch.sha256 not in {None, digest.sha256}:
             self._parts.discard(part)
             return Failed(fetch, Cause.MISMATCH, "bytes differ from those that are locked")
         locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
-        [error] = self._committer.commit([Landing(part, locked, digest, keeps_old=fetch.keeps_old)])
+        [error] = self._committer.commit([Landing(part.path, locked, digest, keeps_old=fetch.keeps_old)])
         return Done(fetch, locked) if error is None else Failed(fetch, Cause.DISK, str(error))
 
 

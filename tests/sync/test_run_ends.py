@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jwstsync.errors import ExitCode, RunLockedError, StoreError
+from jwstsync.executors import Cause
 from jwstsync.store import fold
 from jwstsync.sync.planning import Mode
 from tests.sync.fakes import A, B, C, Place, Product, fits, outcomes, told
@@ -54,9 +55,9 @@ def test_a_stopped_run_keeps_what_is_done(place: Place) -> None:
         for _ in run.carry_out():
             run.stop()
 
-    assert outcomes(run.report()) == {A: "done", B: "deferred", C: "deferred"}
-    assert place.locked == {A}
-    assert outcomes(place.apply()) == {B: "done", C: "done"}
+    assert outcomes(run.report()) == {A: "deferred", B: "done", C: "deferred"}  # the largest comes first
+    assert place.locked == {B}
+    assert outcomes(place.apply()) == {A: "done", C: "done"}
 
 
 def test_a_run_that_is_stopped_before_it_fetches_fetches_nothing(synced: Place) -> None:
@@ -79,8 +80,8 @@ def test_a_run_that_is_broken_off_records_what_it_did(place: Place) -> None:
         next(iter(run.carry_out()))
         raise KeyboardInterrupt
 
-    assert place.locked == {A}
-    assert told(place.plan()) == dict.fromkeys((B, C), "fetch new")
+    assert place.locked == {B}
+    assert told(place.plan()) == dict.fromkeys((A, C), "fetch new")
 
 
 def test_a_run_that_was_cut_off_is_recovered(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -164,3 +165,27 @@ def test_two_runs_at_once_are_one_too_many(place: Place) -> None:
 
     assert caught.value.exit_code is ExitCode.RUN_LOCKED
     assert place.locked == {A}
+
+
+def test_a_host_that_is_gone_ends_the_run_with_its_code(place: Place) -> None:
+    """Ten products in a row that fail for want of the host end the run as an archive that can not be reached."""
+    names = [f"jw00001001001_02101_{number:05}_nrca1_cal.fits" for number in range(10)]
+    place.archive.add(*(Product(name, fits(name)) for name in names))
+    place.archive.troubles |= dict.fromkeys([A, B, C, *names], Cause.HOST)
+
+    report = place.apply()
+    assert report.exit_code is ExitCode.ARCHIVE
+
+
+def test_parts_that_nobody_claims_are_removed_when_all_is_fetched(synced: Place) -> None:
+    """A run that leaves nothing to fetch clears what crashed runs left; one that leaves something does not."""
+    part = synced.root / ".jwstsync" / "parts" / "0123456789abcdef01234567.free.part"
+    part.write_bytes(b"half")
+    synced.file(A).unlink()
+    synced.archive.troubles[A] = Cause.NETWORK
+    assert synced.apply().exit_code is ExitCode.PRODUCTS_FAILED
+    assert part.exists()
+
+    del synced.archive.troubles[A]
+    assert synced.apply().exit_code is ExitCode.OK
+    assert not part.exists()
