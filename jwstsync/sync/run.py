@@ -226,6 +226,9 @@ class Run:
         self._journal.remove()
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
+        withheld = self.plan.of(ActionKind.WITHHOLD)
+        if self._begun and withheld and self._manifest.archive.exclusive_access == "fetch":
+            self._feedback.warn(f"{len(withheld)} exclusive products need a token; expected one in MAST_API_TOKEN")
         if self._gave_up:
             url = self._manifest.archive.url
             self._feedback.warn(f"{url}: {HOST_FAILURES} products in a row could not be had; the rest is left")

@@ -236,3 +236,11 @@ def test_what_can_be_no_token_ends_the_run(place: Place) -> None:
         place.apply()
     assert caught.value.exit_code is ExitCode.TOKEN
     assert place.files == {}
+
+
+@pytest.mark.parametrize(("access", "warnings"), [("auto", 0), ("skip", 0), ("fetch", 1)])
+def test_a_token_that_is_needed_is_asked_for(place: Place, access: str, warnings: int) -> None:
+    """A run that ends with the code for a missing token says that one is missing, and where it is expected."""
+    with_access(place, access, None)
+    place.apply()
+    assert [("MAST_API_TOKEN" in text) for text in place.diary.warnings] == [True] * warnings
