@@ -111,10 +111,11 @@ def test_the_second_signal_stops_at_once(
     heard = process.stderr.readline()
     process.send_signal(signal.SIGINT)
     stopped = ended(process)
-    summary = stopped.events[-1]
+    *told, summary = stopped.events
+    done = sum(event.get("outcome") == "done" for event in told)  # it may have no time to tell of the last
 
     assert (heard, stopped.code, stopped.err) == ("deaf\n", code, f"jwstsync: {word}\n")
-    assert (summary["exit_code"], summary["counts"]["done"], summary["error"]) == (code, 2, word)
+    assert (summary["exit_code"], summary["counts"]["done"], summary["error"]) == (code, done, word)
     assert there(clone) == ["cal.fits", "i2d.fits"]
 
 
