@@ -6,6 +6,7 @@ between, and never names bytes that were not verified.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from jwstsync.store.journal import JournalLine
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from jwstsync.core.lockfile import LockedProduct
@@ -124,16 +125,42 @@ class Committer:
 def put_aside(place: Path, aside: Path) -> None:
     """Gives a file a second name, so that the first can be taken by another; a synced copy where links are refused.
 
+    What was put aside before, by whatever run, stays: where its name is taken by another file, a number is added. The
+    second name lasts before this returns, so that no loss of power takes both.
+
     Raises:
         OSError: It can not be linked or copied.
     """
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    aside.unlink(missing_ok=True)
+    unsynced = {aside.parent}
+    _make_folder(aside.parent, unsynced)
+    for name in _free_names(aside):
+        try:
+            _name_again(place, name)
+        except FileExistsError:
+            if not name.samefile(place):
+                continue
+        break
+    for folder in unsynced:
+        sync_folder(folder)
+
+
+def _free_names(aside: Path) -> Iterator[Path]:
+    return itertools.chain([aside], (aside.with_name(f"{aside.name}.{number}") for number in itertools.count(2)))
+
+
+def _name_again(place: Path, name: Path) -> None:
     try:
-        aside.hardlink_to(place)
+        name.hardlink_to(place)
+    except FileExistsError:
+        raise
     except OSError:
-        shutil.copy2(place, aside)
-        _sync_file(aside)
+        name.touch(exist_ok=False)  # a copy never writes into what another run has put there
+        try:
+            shutil.copy2(place, name)
+            _sync_file(name)
+        except OSError:
+            name.unlink()
+            raise
 
 
 def _make_folder(folder: Path, unsynced: set[Path]) -> None:

@@ -92,7 +92,7 @@ def files(folder: Path) -> Iterator[str]:
 
 
 def test_order_of_steps_is_safe_at_every_point(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes are durable, then the journal, then the old file has a second name, then the new one the first."""
+    """Bytes are durable, then the journal, then the old file's second name, and then the new one gets the first."""
     destination.put(OLD)
     committer, _ = destination.committer()
     landing = destination.landing()
@@ -100,13 +100,13 @@ def test_order_of_steps_is_safe_at_every_point(destination: Destination, monkeyp
 
     assert committer.commit([landing]) == [None]
 
-    assert steps.seen == [
-        ("fsync", PART),
-        ("fdatasync", JOURNAL),
-        ("link", ASIDE),
-        ("replace", PLACE),
-        ("fsync", FOLDER),
-    ]
+    replaced = steps.seen.index(("replace", PLACE))
+    assert steps.seen[:3] == [("fsync", PART), ("fdatasync", JOURNAL), ("link", ASIDE)]
+    assert {name for call, name in steps.seen[3:replaced] if call == "fsync"} == {
+        ".jwstsync/",
+        *(f"aside {folder}/" for folder in ("trash", "now", "JWST", "obs")),
+    }
+    assert steps.seen[replaced:] == [("replace", PLACE), ("fsync", FOLDER)]
 
 
 def test_group_shares_its_syncs(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,18 +317,30 @@ def test_linked_file_is_left_where_it_is(destination: Destination, tmp_path: Pat
     assert destination.place().read_bytes() == NEW
 
 
-def test_second_name_replaces_an_earlier_one(tmp_path: Path) -> None:
-    """Putting aside works again where something was put aside before."""
+@pytest.mark.parametrize("links", [True, False])
+def test_what_was_put_aside_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool) -> None:
+    """Another file that is put aside under the same name, by whatever run, takes nothing away: a number is added."""
+    if not links:
+        refusing(monkeypatch, os, "link", errno.EPERM)
+    place, aside = tmp_path / "a.fits", tmp_path / "trash" / "a.fits"
+    for content in (OLD, NEW, b"third"):
+        (tmp_path / "next").write_bytes(content)
+        (tmp_path / "next").replace(place)
+        put_aside(place, aside)
+
+    kept = {path.name: path.read_bytes() for path in aside.parent.iterdir()}
+    assert kept == {"a.fits": OLD, "a.fits.2": NEW, "a.fits.3": b"third"}
+
+
+def test_file_is_put_aside_once(tmp_path: Path) -> None:
+    """A file that has its second name already needs no third, as when a landing is tried again."""
     place, aside = tmp_path / "a.fits", tmp_path / "trash" / "a.fits"
     place.write_bytes(OLD)
-    put_aside(place, aside)
-    place.unlink()
-    place.write_bytes(NEW)
 
     for _ in range(2):
         put_aside(place, aside)
 
-        assert aside.stat().st_ino == place.stat().st_ino
+    assert [path.stat().st_ino for path in aside.parent.iterdir()] == [place.stat().st_ino]
 
 
 @pytest.mark.parametrize("keeps_old", [True, False])
