@@ -193,6 +193,11 @@ class Fetch:
         """The checksum that the archive states."""
         return self.wanted.md5
 
+    @property
+    def pinned_md5(self) -> str | None:
+        """The MD5 that the bytes have if they have the hash that they must have; it need not be taken then."""
+        return self.pinned.md5 if self.pinned else None
+
     def locks(self, *, size: int, sha256: str, md5: str) -> LockedProduct:
         """The lockfile's entry once these bytes are in place."""
         if self.pinned:

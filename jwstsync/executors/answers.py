@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -79,9 +80,16 @@ async def check_answer(response: aiohttp.ClientResponse, transfer: Transfer, spa
     if encoding != "identity":
         raise SetbackError(f"came encoded ({encoding}); expected the file's own bytes", cause=Cause.BYTES)
     if response.status == _OK:
-        return version_of(response)
+        return _whole_version(response, transfer.version)
     transfer.learn(span, _whole_length(response, transfer.version, span))
     return None
+
+
+def _whole_version(response: aiohttp.ClientResponse, before: Version) -> Version:
+    """The version of a whole answer; the same whole in place of a range that was asked for ends all ranges."""
+    version = version_of(response)
+    in_vain = "Range" in response.request_info.headers and version.etag == before.etag
+    return replace(version, ranges=version.ranges and not in_vain)
 
 
 def _whole_length(response: aiohttp.ClientResponse, version: Version, span: Span) -> int | None:

@@ -9,6 +9,7 @@ import asyncio
 import queue
 import threading
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from jwstsync.executors.server import Server
     from jwstsync.store.commit import Committer
     from jwstsync.store.parts import Parts
+
+_THREADS = 24
+"""That write, hash and wait for the disk; more than there are bodies that settle at once."""
 
 
 class DownloadExecutor:
@@ -83,6 +87,7 @@ class DownloadExecutor:
     async def _download(self, waiting: deque[Fetch], watch: Watch, tell: Callable[[Outcome], None]) -> None:
         engine = Engine(self._server, self._parts, self._committer, watch, tell, self._timing)
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(_THREADS, "disk"))
         self._stop = lambda: loop.call_soon_threadsafe(engine.stop)
         if self._stopping:
             engine.stop()

@@ -1,6 +1,8 @@
 """Several connections that carry out fetches: tries again, shares large files among idle connections, stops cleanly.
 
-One event loop's worth of downloading; `download` runs it in a thread, or several of them in worker processes.
+A connection goes on to the next fetch as soon as a body has come; what is left to do for it (write, judge, sync, give
+it its name) goes on beside, for a bounded number of products at once. One event loop's worth of downloading; `download`
+runs it in a thread.
 """
 
 from __future__ import annotations
@@ -8,34 +10,36 @@ from __future__ import annotations
 import asyncio
 import errno
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-import aiohttp
-
 from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome
-from jwstsync.executors.answers import RefusalError, SetbackError, check_answer
+from jwstsync.executors.account import Account
+from jwstsync.executors.answers import RefusalError, SetbackError
+from jwstsync.executors.exchange import TOO_MANY_FILES, AbandonedError, Exchange
 from jwstsync.executors.group_commit import GroupCommit, finished
-from jwstsync.executors.pacing import Host, Pace
 from jwstsync.executors.transfer import WORTH_SPLITTING, Span, Transfer, Version
-from jwstsync.store.commit import Landing
-from jwstsync.store.formats import format_problem
+from jwstsync.executors.verdict import DoubtError, Judge
+from jwstsync.store.commit import Landing, landing_of_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+
+    import aiohttp
 
     from jwstsync.core.plan import Fetch
     from jwstsync.executors import Watch
     from jwstsync.executors.pacing import Timing
     from jwstsync.executors.server import Server
     from jwstsync.store.commit import Committer
-    from jwstsync.store.hashing import Digest
     from jwstsync.store.parts import Parts
 
-_TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _OF_NO_USE = frozenset({Cause.BYTES, Cause.MISMATCH, Cause.NOT_FOUND, Cause.FORBIDDEN, Cause.DISK})
 """Causes after which the bytes that have come are thrown away."""
+_SETTLING = 16
+"""Bodies that have come and are being written, judged and synced: so many batches are in memory at the most."""
+_LANDING = 256
+"""Verified products that wait for their names; they share the syncs of their group."""
 
 
 class Source(Protocol):
@@ -44,10 +48,6 @@ class Source(Protocol):
     async def next(self) -> Fetch | None:
         """The next fetch, or None when there is no more."""
         ...
-
-
-class _AbandonedError(Exception):
-    """The bytes of this span are no longer wanted."""
 
 
 class Engine:
@@ -73,24 +73,29 @@ class Engine:
     ) -> None:
         self._server = server
         self._parts = parts
-        self._watch = watch
+        self._account = Account(watch)
         self._tell = tell
         self._timing = timing
         self._commits = GroupCommit(committer)
-        self._host = Host(timing, server.limit_rate)
+        self._judge = Judge(use_checksums=server.use_checksums)
         self._active: dict[str, Transfer] = {}
         self._opening = 0
         self._changes = 0
         self._changed = asyncio.Event()
+        self._settling = asyncio.Semaphore(_SETTLING)
+        self._landing = asyncio.Semaphore(_LANDING)
         self._exhausted = False
         self._stopping = False
         self._slots: list[asyncio.Task[None]] = []
+        self._beside: set[asyncio.Task[None]] = set()
+        self._bugs: list[BaseException] = []
+        self._exchange = Exchange(server, timing, self._account, began=self._wake, wrote=self._note)
 
     def stop(self) -> None:
         """Ends the run soon; what is not done is left for later, with the bytes that have come. From the loop only."""
         self._stopping = True
         for transfer in self._active.values():
-            transfer.over = True
+            transfer.hurried = True
         for slot in self._slots:
             slot.cancel()
 
@@ -105,20 +110,38 @@ class Engine:
             if going_on:
                 self.stop()
             results = await asyncio.gather(*self._slots, return_exceptions=True)
+        await asyncio.gather(*self._beside, return_exceptions=True)
         committing.cancel()
         await asyncio.to_thread(self._leave_all)
-        bugs = [result for result in results if isinstance(result, Exception)]
-        if bugs:
-            raise bugs[0]
+        self._bugs += [result for result in results if isinstance(result, Exception)]
+        if self._bugs:
+            raise self._bugs[0]
+
+    def _begin_beside(self, work: Coroutine[None, None, None]) -> None:
+        """Begins what goes on while its connection does something else; a bug in it ends the run."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._ended_beside)
+
+    def _ended_beside(self, task: asyncio.Task[None]) -> None:
+        self._beside.discard(task)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._bugs.append(bug)
+            self.stop()
 
     async def _slot(self, session: aiohttp.ClientSession, source: Source) -> None:
         while (work := await self._next_work(source)) is not None:
             transfer, span = work
+            settled_beside = False
             try:
-                await self._carry(session, transfer, span)
+                settled_beside = await self._carry(session, transfer, span)
             finally:
-                span.taken = False
-                self._wake()
+                if not settled_beside:
+                    self._give_back(span)
+
+    def _give_back(self, span: Span) -> None:
+        span.taken = False
+        self._wake()
 
     def _wake(self) -> None:
         self._changes += 1
@@ -154,33 +177,19 @@ class Engine:
     async def _opened(self, fetch: Fetch) -> Transfer | None:
         self._opening += 1
         try:
-            while not self._stopping:
-                try:
-                    self._active[fetch.uri] = await finished(asyncio.to_thread(self._open, fetch))
-                    return self._active[fetch.uri]
-                except OSError as error:
-                    if error.errno not in _TOO_MANY_FILES:
-                        self._disk_failed(fetch, error)
-                        return None
-                    await finished(self._wait(self._timing.chance()))
+            left = self._parts.is_left(fetch.uri)
+            transfer = await finished(asyncio.to_thread(self._open, fetch)) if left else self._open(fetch)
+        except OSError as error:
+            self._disk_failed(fetch, error)
+            return None
         finally:
             self._opening -= 1
             self._wake()
-        self._tell(Deferred(fetch, "stopped before it was tried"))
-        return None
-
-    def _open(self, fetch: Fetch) -> Transfer:
-        known = fetch.sha256 is not None or (fetch.md5 is not None and self._server.use_checksums)
-        transfer = Transfer(fetch, self._parts.claim(fetch.uri), known)
-        try:
-            transfer.open()
-        except OSError:
-            self._parts.release(transfer.part)
-            raise
+        self._active[fetch.uri] = transfer
         return transfer
 
-    async def _wait(self, seconds: float) -> None:
-        await self._timing.sleep(seconds)
+    def _open(self, fetch: Fetch) -> Transfer:
+        return Transfer(fetch, self._parts.claim(fetch.uri), self._judge.knows_hash_of(fetch))
 
     def _left_over(self) -> tuple[Transfer, Span] | None:
         for transfer in self._active.values():
@@ -198,140 +207,99 @@ class Engine:
             return None
         return longest[1], longest[1].split(longest[2])
 
-    async def _carry(self, session: aiohttp.ClientSession, transfer: Transfer, span: Span) -> None:
-        """Brings one span home, with as many tries as it has patience for; the last one concludes its transfer."""
-        going_on = True
-        while going_on and transfer.wants(span) and not self._stopping:
+    async def _carry(self, session: aiohttp.ClientSession, transfer: Transfer, span: Span) -> bool:
+        """Has the bytes of one span come, with as many tries as it has patience for.
+
+        True where they have come, and what is left to do for them goes on beside.
+        """
+        while transfer.wants(span) and not self._stopping:
             try:
-                if not span.done:
-                    await self._stream(session, transfer, span)
-                going_on = await self._conclude(transfer, span)
-            except _AbandonedError:
-                return
+                rest = [] if span.come else await self._exchange.stream(session, transfer, span)
+            except AbandonedError:
+                break
             except (RefusalError, SetbackError, OSError) as error:
+                span.ahead = 0
                 if transfer.wants(span):
                     await self._after(transfer, span, error)
+            else:
+                await self._settling.acquire()
+                self._begin_beside(self._settle(transfer, span, rest))
+                return True
+        return False
 
-    async def _stream(self, session: aiohttp.ClientSession, transfer: Transfer, span: Span) -> None:
-        await self._host.rested()
-        headers = _range_headers(transfer, span)
+    def _note(self, transfer: Transfer) -> None:
+        """Has the bytes that are here noted beside the part from time to time, for the case of a crash."""
+        if transfer.worth_noting:
+            self._begin_beside(self._noted(transfer))
+
+    async def _noted(self, transfer: Transfer) -> None:
+        with suppress(OSError):  # a disk that is full says so to whoever writes bytes
+            await asyncio.to_thread(transfer.noting())
+
+    async def _settle(self, transfer: Transfer, span: Span, rest: list[bytes]) -> None:
+        """Brings home what has come: the last one of a transfer's spans judges the whole and has it land."""
+        landing = None
         try:
-            async with session.get(self._server.address(transfer.fetch.uri), headers=headers) as response:
-                if not transfer.wants(span):
-                    raise _AbandonedError
-                version = await check_answer(response, transfer, span)
-                if version is not None:  # not split again, if a range was asked for in vain
-                    self._start_over(transfer, span, replace(version, ranges=version.ranges and not headers))
-                self._announce(transfer, anew=version is not None)
-                await self._read(response, transfer, span)
-        except aiohttp.ConnectionTimeoutError as error:
-            raise SetbackError("not connected: nobody answered in time", cause=Cause.HOST) from error
-        except TimeoutError as error:
-            raise SetbackError(f"no byte came for {self._server.silence:g} s", cause=Cause.HOST) from error
-        except aiohttp.ClientConnectorError as error:
-            if error.errno in _TOO_MANY_FILES:
-                raise OSError(error.errno, error.strerror) from error
-            raise SetbackError(f"not connected: {_text(error)}", cause=Cause.HOST) from error
-        except (aiohttp.ClientError, ConnectionError) as error:
-            raise SetbackError(f"the connection broke: {_text(error)}") from error
+            landing = await self._judged(transfer, span, rest)
+            if landing is not None:
+                await self._landing.acquire()
+        except DoubtError:
+            self._account.start_over(transfer, span, Version())
+        except RefusalError as error:
+            self._end(transfer, Failed(transfer.fetch, error.cause, str(error)))
+        except OSError as error:
+            self._end(transfer, _disk_failure(transfer.fetch, error))
+        finally:
+            self._settling.release()
+            self._give_back(span)
+        if landing is not None:
+            await self._land(transfer, landing)
 
-    def _announce(self, transfer: Transfer, *, anew: bool) -> None:
-        """Tells whoever watches of a body that begins, and others that its transfer may be shared now."""
-        if anew or not transfer.counted:
-            self._watch.started(transfer.fetch, transfer.version.length or transfer.fetch.size)
-            self._count(transfer, transfer.received)
-        self._wake()
+    async def _judged(self, transfer: Transfer, span: Span, rest: list[bytes]) -> Landing | None:
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(None, self._judge_whole, transfer, span, rest)
+            except OSError as error:
+                if error.errno not in TOO_MANY_FILES:
+                    raise
+                await self._timing.sleep(self._timing.chance())
 
-    def _count(self, transfer: Transfer, count: int) -> None:
-        if count:
-            transfer.counted += count
-            self._watch.received(transfer.fetch, count)
-
-    def _start_over(self, transfer: Transfer, span: Span, version: Version) -> None:
-        transfer.restart(version, span)
-        self._count(transfer, -transfer.counted)
-
-    async def _read(self, response: aiohttp.ClientResponse, transfer: Transfer, span: Span) -> None:
-        limit = self._server.limit_rate
-        pace = Pace(self._timing, None if limit is None else limit / self._server.connections)
-        async for chunk in response.content.iter_any():
-            if not transfer.wants(span):
-                raise _AbandonedError
-            count = transfer.write(span, chunk)
-            self._count(transfer, count)
-            if count < len(chunk) or (span.done and response.content.total_bytes < (response.content_length or 0)):
-                return  # the rest of the body is another connection's now
-            pace.check(len(chunk))
-            await self._host.took(len(chunk))
-            if transfer.worth_noting:
-                await finished(asyncio.to_thread(transfer.noting()))
-        if not transfer.wants(span):
-            raise _AbandonedError
-        if span.end is None:
-            transfer.learn(span, span.position)
-            transfer.length_was_told = False  # the body may have ended early
-        if not span.done:
-            raise SetbackError(f"the body ended {span.left} bytes early")
-
-    async def _conclude(self, transfer: Transfer, span: Span) -> bool:
-        """Believes the bytes and gives them their name; True has them fetched once more, to see if they stay so."""
-        if not transfer.complete or transfer.concluded_by not in {None, span}:
-            return False
-        transfer.concluded_by = span
-        digest = transfer.digest() if transfer.in_order else await finished(asyncio.to_thread(transfer.digest))
-        if transfer.over:
-            return False
-        form = format_problem(transfer.part.path, transfer.fetch.path.rpartition("/")[2])
-        doubt = self._doubt(transfer, digest, form)
-        if doubt is None or (form is None and digest == transfer.previous and doubt.cause is Cause.BYTES):
-            await self._land(transfer, digest)
-            return False
-        if transfer.previous is not None:
-            raise doubt
-        transfer.previous = digest
-        self._start_over(transfer, span, Version())
-        return True
-
-    def _doubt(self, transfer: Transfer, digest: Digest, form: str | None) -> RefusalError | None:
-        """What speaks against the bytes: a checksum before the Content-Length before the stated size."""
-        fetch = transfer.fetch
-        if form is not None:
-            return RefusalError(Cause.BYTES, f"the download {form}")
-        if fetch.sha256 is not None:
-            same = digest.sha256 == fetch.sha256
-            return None if same else RefusalError(Cause.MISMATCH, "bytes differ from those that are locked")
-        if fetch.md5 is not None and self._server.use_checksums:
-            same = digest.md5 == fetch.md5
-            return None if same else RefusalError(Cause.MISMATCH, "bytes differ from the archive's checksum")
-        if transfer.length_was_told or fetch.size in {None, digest.size}:
+    def _judge_whole(self, transfer: Transfer, span: Span, rest: list[bytes]) -> Landing | None:
+        """Writes the last bytes of a span. Where they are the last of all, the whole is judged and made durable."""
+        if rest:
+            transfer.write(span, rest)
+            rest.clear()
+        if not transfer.concludes(span) or (digest := transfer.digest()) is None:
             return None
-        return RefusalError(Cause.BYTES, f"{digest.size} bytes came, {fetch.size} are stated")
-
-    async def _land(self, transfer: Transfer, digest: Digest) -> None:
+        digest = self._judge.believed(transfer, digest)
         fetch = transfer.fetch
         locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
         transfer.close()
-        landing = Landing(transfer.part.path, locked, digest, keeps_old=fetch.keeps_old)
-        while (error := await self._commits.commit(landing)) is not None and error.errno in _TOO_MANY_FILES:
+        return landing_of_part(transfer.part.path, locked, digest, keeps_old=fetch.keeps_old)
+
+    async def _land(self, transfer: Transfer, landing: Landing) -> None:
+        while (error := await self._commits.commit(landing)) is not None and error.errno in TOO_MANY_FILES:
             await self._timing.sleep(self._timing.chance())
+        self._landing.release()
         if error is None:
-            self._end(transfer, Done(fetch, locked))
+            self._end(transfer, Done(transfer.fetch, landing.locked))
         else:
-            self._end(transfer, _disk_failure(fetch, error, "not put in place"))
+            self._end(transfer, _disk_failure(transfer.fetch, error, "not put in place"))
+        self._wake()
 
     async def _after(self, transfer: Transfer, span: Span, error: RefusalError | SetbackError | OSError) -> None:
         if isinstance(error, RefusalError):
             self._end(transfer, Failed(transfer.fetch, error.cause, str(error)))
         elif isinstance(error, SetbackError):
             await self._after_setback(transfer, span, error)
-        elif error.errno in _TOO_MANY_FILES:
+        elif error.errno in TOO_MANY_FILES:
             await self._timing.sleep(self._timing.chance())
         else:
             self._end(transfer, _disk_failure(transfer.fetch, error))
 
     async def _after_setback(self, transfer: Transfer, span: Span, error: SetbackError) -> None:
         if error.starts_over or not transfer.resumable:
-            self._start_over(transfer, span, Version())
+            self._account.start_over(transfer, span, Version())
         span.patience = span.patience.after(transfer.received)  # bytes that are thrown away are no progress
         if span.patience.exhausted:
             self._end(transfer, Failed(transfer.fetch, error.cause, str(error)))
@@ -339,7 +307,7 @@ class Engine:
         pause = self._timing.pauses.before_next(span.patience.setbacks, self._timing.chance())
         wait = error.wait if error.wait is not None else pause
         if error.whole_host:
-            self._host.rest_for(wait)
+            self._exchange.host.rest_for(wait)
         await self._timing.sleep(wait)
 
     def _disk_failed(self, fetch: Fetch, error: OSError) -> None:
@@ -356,10 +324,19 @@ class Engine:
         else:
             transfer.part.forget()
         self._active.pop(transfer.fetch.uri, None)
-        self._watch.ended(transfer.fetch)
+        self._account.end(transfer)
+        if isinstance(outcome, Failed) and outcome.cause is Cause.HOST:
+            self._begin_beside(self._tell_after(outcome, {*self._beside}))
+            return
         self._tell(outcome)
         if isinstance(outcome, Failed) and outcome.cause is Cause.DISK_FULL:
             self.stop()
+
+    async def _tell_after(self, outcome: Failed, before: set[asyncio.Task[None]]) -> None:
+        """Tells of a failure for want of the host after whatever came before it: such failures count in a row."""
+        if before:
+            await asyncio.wait(before)
+        self._tell(outcome)
 
     def _leave(self, transfer: Transfer, *, keep: bool) -> None:
         keep = keep and transfer.resumable
@@ -374,24 +351,11 @@ class Engine:
         for transfer in list(self._active.values()):
             transfer.over = True
             self._leave(transfer, keep=True)
-            self._watch.ended(transfer.fetch)
+            self._account.end(transfer)
             self._tell(Deferred(transfer.fetch, "stopped before it was whole"))
         self._active.clear()
-
-
-def _range_headers(transfer: Transfer, span: Span) -> dict[str, str]:
-    length, etag = transfer.version.length, transfer.version.etag
-    if not span.position and span.end == length:
-        return {}
-    last = "" if span.end is None else str(span.end - 1)
-    condition = {"If-Range": etag} if etag else {}
-    return {"Range": f"bytes={span.position}-{last}"} | condition
 
 
 def _disk_failure(fetch: Fetch, error: OSError, what: str = "not written") -> Failed:
     cause = Cause.DISK_FULL if error.errno in _DISK_FULL else Cause.DISK
     return Failed(fetch, cause, f"{what}: {error.strerror or error}")
-
-
-def _text(error: Exception) -> str:
-    return str(error) or type(error).__name__

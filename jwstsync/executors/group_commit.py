@@ -26,10 +26,10 @@ class GroupCommit:
         self._ready: asyncio.Queue[tuple[Landing, asyncio.Future[Exception | None]]] = asyncio.Queue()
 
     async def commit(self, landing: Landing) -> OSError | None:
-        """Waits until the landing has its name, and tells what stood against it; nothing makes it wait for less."""
+        """Waits until the landing has its name, and tells what stood against it."""
         done: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._ready.put_nowait((landing, done))
-        error = await finished(done)
+        error = await done
         if error is None or isinstance(error, OSError):
             return error
         raise error

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
-_READ_BUFFER = 1 << 20
+_READ_BUFFER = 1 << 18
 _CONNECT_TIMEOUT = 30.0  # seconds
 _LONGEST_SILENCE = 60.0  # seconds
 
@@ -44,8 +45,13 @@ class Server:
         return min(self.timeout, _LONGEST_SILENCE)
 
     def session(self) -> aiohttp.ClientSession:
-        """A session without aiohttp's limit of 300 s for a whole download, and with one for silence."""
+        """A session without aiohttp's limit of 300 s for a whole download, and with one for silence.
+
+        The environment's proxies are looked up here, once: ``trust_env`` would have aiohttp look through the whole
+        environment, and read ~/.netrc, for every request. A redirect takes the proxy of the archive's own address.
+        """
         connect = min(_CONNECT_TIMEOUT, self.timeout)
+        proxy, proxy_auth = self._proxy()
         return aiohttp.ClientSession(
             headers={"User-Agent": self.agent, "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=self.silence),
@@ -53,13 +59,25 @@ class Server:
             auto_decompress=False,
             read_bufsize=_READ_BUFFER,
             middlewares=[self._authorized],
-            trust_env=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=proxy,
+            proxy_auth=proxy_auth,
         )
+
+    def _proxy(self) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+        """The proxy that the environment names for the archive, and the name and password in its address."""
+        url = URL(self.url)
+        address = getproxies().get(url.scheme)
+        if not address or proxy_bypass(url.host or ""):
+            return None, None
+        proxy = URL(address)
+        auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
+        return proxy.with_user(None), auth
 
     async def _authorized(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Sends the token to the archive and to nobody else, and nothing that aiohttp found in ~/.netrc."""
+        """Sends the token to the archive and to nobody else, and nothing that was found in a redirect's address."""
         request.headers.popall("Authorization", None)
         if self.token and request.url.origin() == URL(self.url).origin():
             request.headers["Authorization"] = f"token {self.token}"

@@ -1,7 +1,8 @@
 """One product on its way: which bytes are here, who fetches the others, and which version of the product they are of.
 
 No network here: `engine` asks, this keeps the books. A span is fetched by one connection; an idle connection may take
-over the later half of one that is worth it.
+over the later half of one that is worth it. Bytes are written, hashed and read again in threads; everything else is
+for the event loop's own.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from jwstsync.core.retry import Patience
-from jwstsync.store.hashing import Digest, Hasher
+from jwstsync.store.hashing import Hasher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from jwstsync.core.plan import Fetch
+    from jwstsync.store.hashing import Digest
     from jwstsync.store.parts import Part, Range
 
 WORTH_SPLITTING = 32 << 20
@@ -29,10 +31,14 @@ _CHUNK = 1 << 20
 
 @dataclass(slots=True, eq=False)
 class Span:
-    """Bytes up to ``end`` (None: as far as the body goes), of which those before ``position`` are written."""
+    """Bytes up to ``end`` (None: as far as the body goes).
+
+    Those before ``position`` are written, and ``ahead`` more have come and are about to be.
+    """
 
     position: int
     end: int | None
+    ahead: int = 0
     taken: bool = False
     patience: Patience = field(default_factory=Patience)
 
@@ -42,9 +48,14 @@ class Span:
         return self.end is not None and self.position >= self.end
 
     @property
+    def come(self) -> bool:
+        """Whether all of it has come, as far as its end is known."""
+        return self.end is not None and not self.left
+
+    @property
     def left(self) -> int:
         """Bytes still to come; 0 where the end is not known."""
-        return 0 if self.end is None else self.end - self.position
+        return 0 if self.end is None else max(0, self.end - self.position - self.ahead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +74,11 @@ class Transfer:
     Attributes:
         fetch: What is wanted.
         part: Where the bytes go.
-        version: Which bytes they are, as far as the server has said.
         hash_is_known: Whether the whole is held to a hash, so that bytes may be joined that nothing else proves.
+        version: Which bytes they are, as far as the server has said.
         spans: What is still to come, and by whom.
         over: Whether it has ended, for good or ill.
+        hurried: Whether there is no time to read again what was not hashed as it came.
         concluded_by: The span whose connection judges the whole.
         previous: What a first download was that is not believed.
         length_was_told: Whether the server said how long the whole is.
@@ -79,52 +91,61 @@ class Transfer:
     version: Version = field(default_factory=Version)
     spans: list[Span] = field(default_factory=list)
     over: bool = False
+    hurried: bool = False
     concluded_by: Span | None = None
     previous: Digest | None = None
     length_was_told: bool = False
     counted: int = 0
     _descriptor: int = -1
-    _hasher: Hasher = field(default_factory=Hasher)
+    _hasher: Hasher = field(init=False)
     _noted: int = 0
     _beginnings: int = 0
-    _lock: Lock = field(default_factory=Lock)
+    _writing: Lock = field(default_factory=Lock)
+    _noting: Lock = field(default_factory=Lock)
 
-    def open(self) -> None:
-        """Opens the part. What is in it counts only if the whole can be proved to be one version.
-
-        Raises:
-            OSError: It can not be written.
-        """
+    def __post_init__(self) -> None:
+        """Begins with what the part's note promises, where the whole can be proved to be one version."""
         note = self.part.note
-        useful = bool(note.ranges) and (note.etag is not None or self.hash_is_known)
-        if useful:
+        if note.ranges and (note.etag is not None or self.hash_is_known):
             self.version = Version(note.etag, note.length)
             self.length_was_told = note.length is not None
             self.spans = list(_missing(note.ranges, note.length)) or [Span(note.length or 0, note.length)]
         else:
             self.part.forget()
             self.spans = [Span(0, None)]
+        self._hasher = self._new_hasher()
         self._noted = self.received
-        self._descriptor = os.open(self.part.path, os.O_RDWR | os.O_CREAT, 0o666)
-        os.ftruncate(self._descriptor, max((end for _, end in note.ranges), default=0) if useful else 0)
+
+    def _new_hasher(self) -> Hasher:
+        return Hasher(with_md5=self.fetch.pinned_md5 is None)
+
+    def _open(self) -> int:
+        """The part's file, begun when its first bytes are written; what lies behind the noted ranges is cut off."""
+        if self._descriptor < 0:
+            self._descriptor = os.open(self.part.path, os.O_RDWR | os.O_CREAT, 0o666)
+            os.ftruncate(self._descriptor, max((end for _, end in self.part.note.ranges), default=0))
+        return self._descriptor
 
     def close(self) -> None:
-        """Closes the part's file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """Closes the part's file; no note of it is written from now on."""
+        with self._noting, self._writing:
+            self._beginnings += 1
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
 
     def restart(self, version: Version, span: Span) -> None:
         """Throws away what has come, for another version of the product; ``span`` is all that is left to fetch."""
-        with self._lock:
-            span.position, span.end = 0, version.length
+        with self._noting, self._writing:
+            span.position, span.end, span.ahead = 0, version.length, 0
             self.version = version
             self.length_was_told = version.length is not None
             self.spans, self.concluded_by = [span], None
-            self._hasher, self._noted = Hasher(), 0
+            self._hasher, self._noted = self._new_hasher(), 0
             self._beginnings += 1
-            os.ftruncate(self._descriptor, 0)
             self.part.forget()
+            if self._descriptor >= 0:
+                os.ftruncate(self._descriptor, 0)
 
     def learn(self, span: Span, length: int | None) -> None:
         """Takes note that ranges work, and how long the whole is, from an answer that fits."""
@@ -145,12 +166,17 @@ class Transfer:
 
     @property
     def received(self) -> int:
-        """The bytes that are here."""
+        """The bytes that are written."""
         return sum(end - start for start, end in self.ranges)
 
     @property
+    def arrived(self) -> int:
+        """The bytes that are written or about to be."""
+        return self.received + sum(span.ahead for span in self.spans)
+
+    @property
     def ranges(self) -> list[Range]:
-        """Which bytes are here, in their order."""
+        """Which bytes are written, in their order."""
         if self.version.length is None:
             return [(0, span.position) for span in self.spans[:1] if span.position]
         gaps = sorted((span.position, span.end or self.version.length) for span in self.spans if not span.done)
@@ -159,32 +185,38 @@ class Transfer:
         return [(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
 
     @property
-    def complete(self) -> bool:
-        """Whether every byte is here."""
-        return all(span.done for span in self.spans)
+    def come(self) -> bool:
+        """Whether every byte has come."""
+        return all(span.come for span in self.spans)
 
-    def write(self, span: Span, chunk: bytes) -> int:
-        """Writes the next bytes of a span, as far as it goes, and tells how many.
+    def write(self, span: Span, chunks: Sequence[bytes]) -> int:
+        """Writes and hashes the next bytes of a span, and tells how many; 0 where they are no longer wanted.
+
+        For any thread; one at a time for each span.
 
         Raises:
             OSError: The disk is full, say.
         """
-        view = memoryview(chunk)
-        if span.end is not None:
-            view = view[: span.left]
-        written = 0
-        while written < len(view):
-            written += os.pwrite(self._descriptor, view[written:], span.position + written)
-        if span.position == self._hasher.size:
-            self._hasher.update(view)
-        span.position += written
-        return written
+        with self._writing:
+            if not self.wants(span):
+                return 0
+            beginning, hasher, start = self._beginnings, self._hasher, span.position
+            written = _write_all(self._open(), chunks, start)
+        if hasher.size == start:
+            for chunk in chunks:
+                hasher.update(chunk)
+        with self._writing:
+            if beginning != self._beginnings:
+                return 0
+            span.position += written
+            span.ahead -= written
+            return written
 
     def split(self, span: Span) -> Span:
-        """The later half of a span, as one of its own."""
+        """The later half of what a span still lacks, as a span of its own."""
         if span.end is None:
             raise ValueError("a span without an end has no half")
-        middle = span.position + span.left // 2
+        middle = span.end - span.left // 2
         later = Span(middle, span.end, taken=True)
         span.end = middle
         self.spans.append(later)
@@ -204,7 +236,7 @@ class Transfer:
         self._noted = self.received
 
         def note() -> None:
-            with self._lock:
+            with self._noting:
                 if beginning == self._beginnings:
                     self.part.remember(ranges, etag=version.etag, length=version.length)
 
@@ -212,27 +244,40 @@ class Transfer:
 
     def leave(self, *, noted: bool) -> None:
         """Closes the part, where possible with a last note of what is in it."""
-        with self._lock:
-            self._beginnings += 1  # no other note is written from now on
-            if noted:
-                with suppress(OSError):
-                    self.part.remember(self.ranges, etag=self.version.etag, length=self.version.length)
         self.close()
+        if noted:
+            with suppress(OSError):
+                self.part.remember(self.ranges, etag=self.version.etag, length=self.version.length)
 
-    @property
-    def in_order(self) -> bool:
-        """Whether every byte that is here was hashed as it came."""
-        return self._hasher.size == self.version.length
+    def concludes(self, span: Span) -> bool:
+        """Whether every byte is written, and it is for the connection of this span to judge the whole."""
+        with self._writing:
+            if self.over or not all(one.done for one in self.spans) or self.concluded_by not in {None, span}:
+                return False
+            self.concluded_by = span
+            return True
 
-    def digest(self) -> Digest:
-        """The digest of the whole; what did not come in order is read again, unless it is over before.
+    def digest(self) -> Digest | None:
+        """The digest of the whole; what did not come in order is read again. None where there is no time for it.
 
         Raises:
             OSError: It can not be read.
         """
-        while not self.over and (chunk := os.pread(self._descriptor, _CHUNK, self._hasher.size)):
+        while chunk := os.pread(self._open(), _CHUNK, self._hasher.size):
+            if self.over or self.hurried:
+                return None
             self._hasher.update(chunk)
         return self._hasher.digest()
+
+
+def _write_all(descriptor: int, chunks: Sequence[bytes], position: int) -> int:
+    start = position
+    for chunk in chunks:
+        view = memoryview(chunk)
+        while view:  # a disk that gets full takes a part, and says so only when it is asked again
+            count = os.pwrite(descriptor, view, position)
+            view, position = view[count:], position + count
+    return position - start
 
 
 def _missing(ranges: Sequence[Range], length: int | None) -> Iterator[Span]:

@@ -14,7 +14,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """How many bytes, and which: hashes in lower-case hexadecimal."""
+    """How many bytes, and which: hashes in lower-case hexadecimal; ``md5`` is empty where it was not taken."""
 
     size: int
     sha256: str
@@ -22,22 +22,27 @@ class Digest:
 
 
 class Hasher:
-    """Counts and hashes bytes as they come by. MD5 is the archive's checksum, SHA-256 the lockfile's."""
+    """Counts and hashes bytes as they come by. MD5 is the archive's checksum, SHA-256 the lockfile's.
 
-    def __init__(self) -> None:
+    Args:
+        with_md5: Whether MD5 is taken too; it costs more than twice what SHA-256 does.
+    """
+
+    def __init__(self, *, with_md5: bool = True) -> None:
         self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
         self.size = 0
 
     def update(self, chunk: bytes | bytearray | memoryview) -> None:
         """Takes the next bytes."""
         self._sha256.update(chunk)
-        self._md5.update(chunk)
+        if self._md5 is not None:
+            self._md5.update(chunk)
         self.size += len(chunk)
 
     def digest(self) -> Digest:
         """What came by so far."""
-        return Digest(self.size, self._sha256.hexdigest(), self._md5.hexdigest())
+        return Digest(self.size, self._sha256.hexdigest(), self._md5.hexdigest() if self._md5 else "")
 
 
 def hash_file(path: Path) -> Digest:

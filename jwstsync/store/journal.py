@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from jwstsync.core.lockfile import LockedProduct
@@ -47,7 +47,7 @@ class Journal:
         Raises:
             OSError: They can not be written; the journal is as it was.
         """
-        texts = [json.dumps({"lock": asdict(line.locked), "record": format_entry(line.entry)}) for line in lines]
+        texts = [_format(line) for line in lines]
         descriptor = self._open()
         end = os.fstat(descriptor).st_size
         head = [] if end else [json.dumps({"continues": self._digest})]
@@ -74,6 +74,14 @@ class Journal:
             os.close(self._descriptor)
             self._descriptor = None
             self._path.unlink(missing_ok=True)
+
+
+_LOCKED_NAMES = tuple(one.name for one in fields(LockedProduct))
+
+
+def _format(line: JournalLine) -> str:
+    locked = {name: getattr(line.locked, name) for name in _LOCKED_NAMES}
+    return json.dumps({"lock": locked, "record": format_entry(line.entry)})
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -99,13 +99,17 @@ class Parts:
         self._run = f"{self._host}-{os.getpid()}-{secrets.token_hex(4)}"
         self._left = {path.name.partition(".")[0] for path in folder.glob(f"*{_PART}")}
 
+    def is_left(self, uri: str) -> bool:
+        """Whether a part of a product may lie here, so that to claim one takes the disk's time."""
+        return _key(uri) in self._left
+
     def claim(self, uri: str) -> Part:
         """A part of this run's own for a product: one that lies free, a copy of an orphan, or one that is empty.
 
         Raises:
             OSError: It can not be made.
         """
-        key = hashlib.sha256(uri.encode()).hexdigest()[:24]
+        key = _key(uri)
         own = self._folder / f"{key}.{self._run}{_PART}"
         if key not in self._left:
             return Part(own, Note())
@@ -165,6 +169,10 @@ class Parts:
         for path in self._folder.glob("*"):
             if path.is_file() and not self._is_claimed(path):
                 path.unlink(missing_ok=True)
+
+
+def _key(uri: str) -> str:
+    return hashlib.sha256(uri.encode()).hexdigest()[:24]
 
 
 def _read_note(note: Path, part: Path) -> Note:

@@ -7,7 +7,7 @@ they were.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from jwstsync.store.files import read_or_none, write_whole
@@ -49,6 +49,9 @@ class Entry:
     origin: str
 
 
+_NAMES = tuple(one.name for one in fields(Entry))
+
+
 def read_record(path: Path) -> dict[ProductPath, Entry]:
     """The entries by path; lines that make no sense are passed over, since the files themselves can be hashed.
 
@@ -77,7 +80,7 @@ def parse_entry(line: bytes) -> Entry | None:
 
 def format_entry(entry: Entry) -> str:
     """The line of JSON that an entry is, without its end."""
-    return json.dumps(asdict(entry), ensure_ascii=True, separators=(",", ":"))
+    return json.dumps({name: getattr(entry, name) for name in _NAMES}, ensure_ascii=True, separators=(",", ":"))
 
 
 def write_record(path: Path, entries: Iterable[Entry]) -> None:

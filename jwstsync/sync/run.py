@@ -13,7 +13,7 @@ from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.errors import ExitCode, LimitError, TokenError, gravest
 from jwstsync.executors import Cause, Done, Executor, Failed, Outcome
 from jwstsync.settings import Settings, read_settings
-from jwstsync.store.commit import Committer, Landing
+from jwstsync.store.commit import Committer, landing_in_place
 from jwstsync.store.fold import fold, lockfile_name, recover, remember
 from jwstsync.store.formats import format_problem
 from jwstsync.store.journal import Journal, journal_folder
@@ -199,7 +199,10 @@ class Run:
             return None if self._access_allows(action) else Result(action, "withheld", "exclusive access")
         self._feedback.hashed(digest.size)
         locked = action.fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
-        [error] = self._committer.commit([Landing(None, locked, digest)])
+        try:
+            [error] = self._committer.commit([landing_in_place(self._tree.place(action.path), locked, digest)])
+        except OSError as refused:
+            error = refused
         return Result(action, "done") if error is None else Result(action, "failed", str(error), Cause.DISK)
 
     def _is_right(self, action: Action, digest: Digest) -> bool:

@@ -153,8 +153,9 @@ def test_commit_once_begun_is_done(bench: Bench, interrupted: Interrupted, times
             watch.wait_until_idle()
 
     interrupted.happens = stop
+    fetches = [bench.offer("a.fits", fits()), bench.offer("b.fits", fits(), held(fits(), bench.server.gate()))]
 
-    outcomes = list(executor.run([bench.offer("a.fits", fits()), bench.offer("b.fits", fits())], watch))
+    outcomes = list(executor.run(fetches, watch))
 
     assert names(outcomes) == ["a.fits"]
     assert names(outcomes, Deferred) == ["b.fits"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.executors import Done
+from jwstsync.executors import Done, inflow
 from jwstsync.store.commit import Committer
 from jwstsync.store.journal import Journal
 from jwstsync.store.lockfiles import NO_LOCKFILE
@@ -16,9 +18,7 @@ from tests.executors.fault_server import PATIENCE, ranged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from jwstsync.core.plan import Fetch
     from jwstsync.executors import Outcome
     from tests.executors.bench import Bench
 
@@ -32,39 +32,32 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         yield bench
 
 
-def test_runs_at_once_write_parts_of_their_own(bench: Bench) -> None:
-    """Eight runs on one product, with one part left from before, are all done, and the file has its own bytes."""
+def test_runs_at_once_write_parts_of_their_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight runs on one product that write at the same moment write eight parts, and the file has its own bytes."""
     fetch = bench.offer("a.fits", CONTENT, ranged(CONTENT))
     outcomes: list[Outcome] = []
-    begun: list[Path] = []
+    written: list[str] = []
     meeting = threading.Barrier(8)
+    pwrite = os.pwrite
 
-    class Meeting(Counts):
-        """A watch that goes on once every run has begun its body."""
-
-        _met = False
-
-        def received(self, fetch: Fetch, count: int) -> None:
-            """Waits for the others, the first time."""
-            super().received(fetch, count)
-            if not self._met:
-                self._met = True
-                meeting.wait(PATIENCE)
-                begun.extend(path for path in bench.parts if path.suffix == ".part")
-                meeting.wait(PATIENCE)
+    def write(descriptor: int, content: bytes, offset: int) -> int:
+        meeting.wait(PATIENCE)
+        written.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        return pwrite(descriptor, content, offset)
 
     def run() -> None:
-        bench_committer = Committer(bench.tree, Journal(bench.journals, NO_LOCKFILE), "../jwstsync.lock", bench.trash)
-        executor = bench.executor(committer=bench_committer)
-        outcomes.extend(executor.run([fetch], Meeting()))
+        committer = Committer(bench.tree, Journal(bench.journals, NO_LOCKFILE), "../jwstsync.lock", bench.trash)
+        outcomes.extend(bench.executor(committer=committer).run([fetch], Counts()))
 
+    monkeypatch.setattr(os, "pwrite", write)
+    monkeypatch.setattr(inflow, "BATCH", len(CONTENT))
     threads = [threading.Thread(target=run) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert len(set(begun)) == 8
+    assert len(set(written)) == 8
     assert [type(one) for one in outcomes] == [Done] * 8
     assert bench.files == {"a.fits": CONTENT}
     assert bench.parts == []

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.executors.bench import Bench
     from tests.executors.fault_server import Answer, Gate
 
-CONTENT = fits("right", blocks=3)
+CONTENT, OTHER = fits("right", blocks=3), fits("other", blocks=3)
 
 
 @pytest.fixture
@@ -223,19 +223,26 @@ def test_too_many_open_files_is_no_failure(bench: Bench, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("code", sorted(_DISK_FULL))
 def test_full_disk_ends_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """A disk that takes no more ends the run: what is committed stays, what was not tried is put off."""
-    fetches = [bench.offer(name, CONTENT) for name in ("a.fits", "b.fits", "c.fits")]
+    gate = bench.server.gate()
+    fetches = [
+        bench.offer("a.fits", CONTENT),
+        bench.offer("b.fits", OTHER),
+        bench.offer("c.fits", CONTENT, held(CONTENT, gate)),
+        bench.offer("d.fits", CONTENT),
+    ]
     pwrite = os.pwrite
 
     def write(descriptor: int, content: bytes, offset: int) -> int:
-        if bench.files:
+        if content == OTHER:
             raise OSError(code, os.strerror(code))
         return pwrite(descriptor, content, offset)
 
     monkeypatch.setattr(os, "pwrite", write)
 
-    done, failed, deferred = bench.fetched(*fetches, connections=1)
+    done, failed, held_up, deferred = bench.fetched(*fetches, connections=1)
 
     assert names([done]) == ["a.fits"]
     assert failed == Failed(fetches[1], Cause.DISK_FULL, f"not written: {os.strerror(code)}")
-    assert deferred == Deferred(fetches[2], "stopped before it was tried")
+    assert isinstance(held_up, Deferred)
+    assert deferred == Deferred(fetches[3], "stopped before it was tried")
     assert bench.files == {"a.fits": CONTENT}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import settings
 
 from jwstsync.core.layout import ProductPath
-from jwstsync.store.commit import Committer, Landing
+from jwstsync.store.commit import Committer, Landing, landing_of_part
 from jwstsync.store.fold import lockfile_name
 from jwstsync.store.hashing import Digest
 from jwstsync.store.journal import Journal, JournalLine, journal_folder
@@ -93,7 +93,7 @@ class Destination:
         """Verified bytes in a part, ready to be committed."""
         part = self.tree.parts_folder / f"{name}.part"
         part.write_bytes(content)
-        return Landing(part, product(name, content), digest_of(content), keeps_old)
+        return landing_of_part(part, product(name, content), digest_of(content), keeps_old=keeps_old)
 
     def committer(self, continues: str = NO_LOCKFILE) -> tuple[Committer, Journal]:
         """What a run on the lockfile commits with."""

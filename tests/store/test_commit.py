@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jwstsync.core.layout import ProductPath
-from jwstsync.store.commit import Landing, put_aside
+from jwstsync.store.commit import landing_in_place, put_aside
 from jwstsync.store.journal import read_journal
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
 from tests.store.destination import NAME, NEW, OLD, Destination, digest_of, path_of, product
@@ -110,7 +110,7 @@ def test_order_of_steps_is_safe_at_every_point(destination: Destination, monkeyp
 
 
 def test_group_shares_its_syncs(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a group every part is durable before the one journal entry, and that before the first name is given."""
+    """Of a group all lines of the journal are durable at once, before the first name is given, and then its folder."""
     committer, _ = destination.committer()
     destination.place().parent.mkdir(parents=True)
     landings = [destination.landing(name) for name in ("a.fits", "b.fits", "c.fits")]
@@ -118,19 +118,22 @@ def test_group_shares_its_syncs(destination: Destination, monkeypatch: pytest.Mo
 
     assert committer.commit(landings) == [None] * 3
 
-    assert [call for call, _ in steps.seen] == [*["fsync"] * 3, "fdatasync", *["replace"] * 3, "fsync"]
-    assert {name for _, name in steps.seen[:3]} == {"a.fits.part", "b.fits.part", "c.fits.part"}
+    assert [call for call, _ in steps.seen] == ["fdatasync", *["replace"] * 3, "fsync"]
 
 
-def test_parts_are_synced_at_once(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parts of a group wait for the disk together, so that they share its work, but no more than 16 of them."""
+def test_folders_are_synced_at_once(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folders of a group wait for the disk together, so that they share its work, but no more than 16 of them."""
     committer, _ = destination.committer()
     landings = [destination.landing(f"{number:02}.fits") for number in range(32)]
+    landings = [
+        replace(one, locked=replace(one.locked, path=ProductPath(f"{number:02}/{number:02}.fits")))
+        for number, one in enumerate(landings)
+    ]
     together = threading.Barrier(16)
     fsync = os.fsync
 
     def sync(descriptor: int) -> None:
-        if str(Path(f"/proc/self/fd/{descriptor}").readlink()).endswith(".part"):
+        if Path(f"/proc/self/fd/{descriptor}").readlink().parent == destination.tree.root:
             together.wait(30)
         fsync(descriptor)
 
@@ -140,22 +143,12 @@ def test_parts_are_synced_at_once(destination: Destination, monkeypatch: pytest.
     assert together.n_waiting == 0
 
 
-def test_part_that_can_not_be_synced_fails_alone(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part whose bytes the disk does not take gets no name and no line in the journal; the others do."""
-    committer, _ = destination.committer()
-    landings = [destination.landing(name) for name in ("a.fits", "b.fits", "c.fits")]
-    fsync = os.fsync
+def test_part_that_can_not_be_synced_is_no_landing(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that the disk does not take for sure can not land."""
+    refusing(monkeypatch, os, "fsync", errno.EIO)
 
-    def sync(descriptor: int) -> None:
-        if str(Path(f"/proc/self/fd/{descriptor}").readlink()).endswith("b.fits.part"):
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        fsync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", sync)
-
-    assert told(committer.commit(landings)) == [None, os.strerror(errno.EIO), None]
-    assert [line.locked.path for line in committer.lines] == [path_of("a.fits"), path_of("c.fits")]
-    assert not destination.place("b.fits").exists()
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        destination.landing()
 
 
 def test_new_folders_are_durable_before_the_names_in_them(
@@ -163,10 +156,9 @@ def test_new_folders_are_durable_before_the_names_in_them(
 ) -> None:
     """Each folder that has to be made is synced in its parent before the journal relies on it."""
     committer, _ = destination.committer()
-    landing = destination.landing()
     steps = Steps(monkeypatch)
 
-    assert committer.commit([landing]) == [None]
+    assert committer.commit([destination.landing()]) == [None]
 
     assert steps.seen[0] == ("fsync", PART)
     assert set(steps.seen[1:3]) == {("fsync", "root/"), ("fsync", "JWST/")}
@@ -204,7 +196,7 @@ def test_file_in_place_is_adopted_as_it_is(destination: Destination) -> None:
     before = destination.put(NEW).stat()
     committer, _ = destination.committer()
 
-    assert committer.commit([Landing(None, product(), digest_of(NEW))]) == [None]
+    assert committer.commit([landing_in_place(destination.place(), product(), digest_of(NEW))]) == [None]
 
     assert committer.lines[0].entry.origin == ADOPTED
     assert committer.lines[0].entry.mtime_ns == before.st_mtime_ns
@@ -213,20 +205,18 @@ def test_file_in_place_is_adopted_as_it_is(destination: Destination) -> None:
 
 
 def test_file_that_went_away_is_not_adopted(destination: Destination) -> None:
-    """A file that was removed before it could be recorded is not recorded."""
-    committer, _ = destination.committer()
-
-    assert told(committer.commit([Landing(None, product(), digest_of(NEW))])) == [os.strerror(errno.ENOENT)]
-    assert committer.lines == []
+    """A file that was removed before it could be recorded is no landing."""
+    with pytest.raises(FileNotFoundError):
+        landing_in_place(destination.place(), product(), digest_of(NEW))
 
 
 def test_nothing_to_commit_writes_nothing(destination: Destination) -> None:
     """A group of which nothing can land begins no journal."""
     committer, _ = destination.committer()
-    lost = Landing(destination.tree.parts_folder / "lost.part", product(), digest_of(NEW))
+    (destination.tree.root / "JWST").write_bytes(OLD)
 
     assert committer.commit([]) == []
-    assert told(committer.commit([lost])) == [os.strerror(errno.ENOENT)]
+    assert told(committer.commit([destination.landing()])) == [os.strerror(errno.EEXIST)]
     assert not destination.journals.exists()
 
 
@@ -361,7 +351,9 @@ def test_failures_stay_with_their_landing(destination: Destination) -> None:
     destination.place("folder.fits").mkdir(parents=True)
     (destination.tree.root / "file").write_bytes(OLD)
     committer, _ = destination.committer()
-    lost = Landing(destination.tree.parts_folder / "lost.part", product("lost.fits"), digest_of(NEW))
+    lost = destination.landing("lost.fits")
+    assert lost.part is not None
+    lost.part.unlink()
     landings = [destination.landing("a.fits"), lost, destination.landing("folder.fits"), destination.landing("b.fits")]
 
     results = committer.commit(landings)

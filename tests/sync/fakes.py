@@ -9,7 +9,7 @@ from jwstsync.core.caom import Observation, ProductRow
 from jwstsync.errors import ArchiveError
 from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome
 from jwstsync.settings import Settings
-from jwstsync.store.commit import Landing
+from jwstsync.store.commit import landing_of_part
 from jwstsync.store.hashing import hash_file
 from jwstsync.store.lockfiles import read_lockfile
 from jwstsync.sync import planning, run
@@ -176,7 +176,8 @@ class FakeExecutor:
             self._parts.discard(part)
             return Failed(fetch, Cause.MISMATCH, "bytes differ from those that are locked")
         locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
-        [error] = self._committer.commit([Landing(part.path, locked, digest, keeps_old=fetch.keeps_old)])
+        landing = landing_of_part(part.path, locked, digest, keeps_old=fetch.keeps_old)
+        [error] = self._committer.commit([landing])
         return Done(fetch, locked) if error is None else Failed(fetch, Cause.DISK, str(error))
 
 

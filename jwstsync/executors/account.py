@@ -1,0 +1,41 @@
+"""What whoever watches is told of transfers: begun, so many bytes, over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jwstsync.executors import Watch
+    from jwstsync.executors.transfer import Span, Transfer, Version
+
+
+class Account:
+    """Keeps whoever watches in step with the transfers.
+
+    Args:
+        watch: Who is told.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def begin(self, transfer: Transfer, *, anew: bool) -> None:
+        """A body begins to come, for another version of the product or for more of the same."""
+        if anew or not transfer.counted:
+            self._watch.started(transfer.fetch, transfer.version.length or transfer.fetch.size)
+            self.update(transfer)
+
+    def update(self, transfer: Transfer) -> None:
+        """Tells of the bytes that have come, or were thrown away, since the last time."""
+        if count := transfer.arrived - transfer.counted:
+            transfer.counted += count
+            self._watch.received(transfer.fetch, count)
+
+    def start_over(self, transfer: Transfer, span: Span, version: Version) -> None:
+        """Throws away what has come of a transfer, and takes it back."""
+        transfer.restart(version, span)
+        self.update(transfer)
+
+    def end(self, transfer: Transfer) -> None:
+        """The transfer is over, for good or ill."""
+        self._watch.ended(transfer.fetch)
