@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from jwstsync.store.files import sync_folder
+from jwstsync.store.files import make_folder, sync_folder
 from jwstsync.store.journal import JournalLine
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
 
@@ -90,7 +90,7 @@ class Committer:
         place = self._tree.place(landing.locked.path)
         try:
             if landing.part is not None:
-                _make_folder(place.parent, unsynced)
+                make_folder(place.parent, unsynced)
             mtime_ns = (landing.part or place).stat().st_mtime_ns
         except OSError as error:
             return error
@@ -132,7 +132,7 @@ def put_aside(place: Path, aside: Path) -> None:
         OSError: It can not be linked or copied.
     """
     unsynced = {aside.parent}
-    _make_folder(aside.parent, unsynced)
+    make_folder(aside.parent, unsynced)
     for name in _free_names(aside):
         try:
             _name_again(place, name)
@@ -161,14 +161,6 @@ def _name_again(place: Path, name: Path) -> None:
         except OSError:
             name.unlink()
             raise
-
-
-def _make_folder(folder: Path, unsynced: set[Path]) -> None:
-    """Makes a folder, and adds those that have to be synced for it to last."""
-    if not folder.is_dir():
-        _make_folder(folder.parent, unsynced)
-        folder.mkdir(exist_ok=True)
-        unsynced.add(folder.parent)
 
 
 def _at_once(work: Callable[[_T], _R], subjects: Collection[_T]) -> list[_R]:
