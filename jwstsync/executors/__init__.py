@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.plan import Fetch
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What the operating system says when nothing can be written any more."""
 
 
 class Cause(StrEnum):
@@ -26,6 +31,14 @@ class Cause(StrEnum):
     MISMATCH = "mismatch"
     DISK = "disk"
     DISK_FULL = "disk_full"
+
+
+def disk_cause(error: OSError) -> Cause:
+    """What an error of the disk counts as: nothing fits any more, or just this file does not.
+
+    A file that is too large for the file system or for a limit (EFBIG) leaves room for smaller ones.
+    """
+    return Cause.DISK_FULL if error.errno in DISK_FULL else Cause.DISK
 
 
 @dataclass(frozen=True, slots=True)

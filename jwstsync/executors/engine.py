@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 
-from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome
+from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome, disk_cause
 from jwstsync.executors.answers import RefusalError, SetbackError, check_answer
 from jwstsync.executors.group_commit import GroupCommit, finished
 from jwstsync.executors.pacing import Host, Pace
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from jwstsync.store.parts import Parts
 
 _TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _OF_NO_USE = frozenset({Cause.BYTES, Cause.MISMATCH, Cause.NOT_FOUND, Cause.FORBIDDEN, Cause.DISK})
 """Causes after which the bytes that have come are thrown away."""
 
@@ -389,8 +388,7 @@ def _range_headers(transfer: Transfer, span: Span) -> dict[str, str]:
 
 
 def _disk_failure(fetch: Fetch, error: OSError, what: str = "not written") -> Failed:
-    cause = Cause.DISK_FULL if error.errno in _DISK_FULL else Cause.DISK
-    return Failed(fetch, cause, f"{what}: {error.strerror or error}")
+    return Failed(fetch, disk_cause(error), f"{what}: {error.strerror or error}")
 
 
 def _text(error: Exception) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, lockfile_after, queue_order
 from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.errors import ExitCode, LimitError, TokenError, gravest
-from jwstsync.executors import Cause, Done, Executor, Failed, Outcome
+from jwstsync.executors import Cause, Done, Executor, Failed, Outcome, disk_cause
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.commit import Committer, Landing
 from jwstsync.store.fold import fold, lockfile_name, recover, remember
@@ -199,8 +199,18 @@ class Run:
             return None if self._access_allows(action) else Result(action, "withheld", "exclusive access")
         self._feedback.hashed(digest.size)
         locked = action.fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
-        [error] = self._committer.commit([Landing(None, locked, digest)])
-        return Result(action, "done") if error is None else Result(action, "failed", str(error), Cause.DISK)
+        error = self._recorded(Landing(None, locked, digest))
+        if error is None:
+            return Result(action, "done")
+        if disk_cause(error) is Cause.DISK_FULL:
+            self.stop()
+        return Result(action, "failed", f"not recorded: {error.strerror or error}", disk_cause(error))
+
+    def _recorded(self, landing: Landing) -> OSError | None:
+        try:
+            return self._committer.commit([landing])[0]
+        except OSError as error:  # of the journal
+            return error
 
     def _is_right(self, action: Action, digest: Digest) -> bool:
         md5 = None if self._manifest.archive.checksums == "ignore" else action.fetch.md5

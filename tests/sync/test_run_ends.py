@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -152,6 +154,27 @@ def test_a_lockfile_that_can_not_be_written_is_written_later(place: Place, monke
     assert place.apply().results == ()
     assert place.locked == {A, B, C}
     assert place.archive.sent == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_journal_that_finds_no_room_ends_a_run_that_adopts(
+    synced: Place, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A disk that is full when a file is adopted ends the run with exit code 5, and nothing else is tried."""
+    synced.lock.unlink()
+    synced.file(C, proposal=2).unlink()
+
+    def full(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", full)
+        report = synced.apply()
+
+    assert report.exit_code is ExitCode.LIMIT
+    assert outcomes(report) == {A: "failed", B: "deferred", C: "deferred"}
+    assert synced.archive.sent == []
+    assert outcomes(synced.apply()) == {A: "done", B: "done", C: "done"}
 
 
 def test_two_runs_at_once_are_one_too_many(place: Place) -> None:
