@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jwstsync.core.lockfile import LockedProduct
-    from tests.crash.runs import Ended, Runs
+    from tests.crash.runs import Ended, Running, Runs
 
 DOWNLOAD = "/api/v0.1/Download/file"
 KEPT, SMALL, LARGE, TABLE = "kept_cal.fits", "small_cal.fits", "large_uncal.fits", "new_asn.json"
@@ -93,10 +93,14 @@ class Desk:
         """Where a product belongs."""
         return self.root / "JWST" / "jw01111-o001" / name
 
-    def call(self, *calls: str, **wishes: object) -> Ended:
-        """Makes calls of the command, each one's arguments in a string, until one does not end with 0."""
+    def start(self, *calls: str, **wishes: object) -> Running:
+        """Begins to make calls of the command, each one's arguments in a string, until one does not end with 0."""
         split = [one.split() for one in calls]
-        return self._runs.call(self.folder, *split, environment=self.environment, **wishes)
+        return self._runs.start(self.folder, *split, environment=self.environment, **wishes)
+
+    def call(self, *calls: str, **wishes: object) -> Ended:
+        """As `start`, once it has ended."""
+        return self.start(*calls, **wishes).ended()
 
 
 @dataclass(slots=True)

@@ -101,10 +101,6 @@ class Runs:
             self._hear()
         return Running(self, number, self._pids[number], said)
 
-    def call(self, folder: Path, *calls: Sequence[str], **wishes: Any) -> Ended:  # noqa: ANN401
-        """As `start`, once it has ended."""
-        return self.start(folder, *calls, **wishes).ended()
-
     def code(self, number: int) -> int:
         """The exit code of a run, once it has ended."""
         while number not in self._codes:

@@ -47,6 +47,7 @@ _STEPS: Final[Mapping[str, tuple[str, str]]] = {
     "part begun": ("open", r"parts/[^/]*\.part"),
     "part written": ("p?write", r"parts/[^/]*\.part"),
     "part synced": ("fsync|fdatasync", r"parts/[^/]*\.part"),
+    "part noted": ("replace|rename", r"parts/[^/]*\.note"),
     "folder made": ("mkdir", r"/JWST(/[^/]*)?"),
     "journal begun": ("open", r"journal/.*\.jsonl"),
     "journal line written": ("write", r"journal/.*\.jsonl"),
@@ -65,7 +66,7 @@ _STEPS: Final[Mapping[str, tuple[str, str]]] = {
     "journal removed": ("unlink|remove", r"journal/.*\.jsonl"),
 }
 """What each step of a commit and of a fold is: a call, and the end of the name of the file that it changes."""
-STEPS = tuple(_STEPS)
+STEPS = tuple(step for step in _STEPS if step != "part noted")  # which only large files come to
 
 
 @dataclass(frozen=True, slots=True)
