@@ -26,14 +26,15 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 import jwstsync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 KILL_BEFORE, KILL_AFTER, RAISE = "kill before", "kill after", "raise"
 FULL = ("ENOSPC", "EDQUOT", "EROFS")
@@ -84,6 +85,10 @@ class Call:
         return re.fullmatch(names, self.name) is not None and re.fullmatch(named, self.path) is not None
 
 
+Stand: TypeAlias = Callable[[Call, Callable[[], Any]], Any]
+"""Given a call and what makes it, makes it or not, and gives what comes of it."""
+
+
 class Switch:
     """Stands before the calls of this process that change the disk below one folder.
 
@@ -125,23 +130,31 @@ class Switch:
             return self._left == -1
 
 
-def watch(folder: str, stand: Callable[[Call, Callable[[], Any]], Any]) -> None:
-    """Has every call of this process that changes something below a folder pass through ``stand``, from now on."""
+def watch(folder: str, stand: Stand, patch: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Has every call of this process that changes something below a folder pass through ``stand``, from now on.
+
+    Args:
+        folder: Where changes count.
+        stand: Given a call and what makes it.
+        patch: Sets the attributes of modules; by default for good.
+    """
     wrapping = _Wrapping(folder, stand)
+    opened = wrapping.file_opened(io.open)
     for name in _BY_DESCRIPTOR:
-        setattr(os, name, wrapping.of_descriptor(name, getattr(os, name)))
+        patch(os, name, wrapping.of_descriptor(name, getattr(os, name)))
     for name in _BY_NAME:
-        setattr(os, name, wrapping.of_name(name, getattr(os, name)))
+        patch(os, name, wrapping.of_name(name, getattr(os, name)))
     for name in _TO_NAME:
-        setattr(os, name, wrapping.to_name(name, getattr(os, name)))
-    os.open = wrapping.opened(os.open)
-    builtins.open = io.open = wrapping.file_opened(io.open)
+        patch(os, name, wrapping.to_name(name, getattr(os, name)))
+    patch(os, "open", wrapping.opened(os.open))
+    patch(io, "open", opened)
+    patch(builtins, "open", opened)
 
 
 class _Wrapping:
     """Makes calls of the operating system pass through somebody."""
 
-    def __init__(self, folder: str, stand: Callable[[Call, Callable[[], Any]], Any]) -> None:
+    def __init__(self, folder: str, stand: Stand) -> None:
         self._folder = folder
         self._stand = stand
 
