@@ -21,6 +21,7 @@ import json
 import os
 import pkgutil
 import re
+import resource
 import select
 import signal
 import sys
@@ -130,6 +131,28 @@ class Switch:
             return self._left == -1
 
 
+class Teller:
+    """Tells of every call that is one step, once it is made.
+
+    Args:
+        folder: Where changes count.
+        step: Which calls are told.
+        to: A pipe with a name, to which the file that was changed is written as a line.
+    """
+
+    def __init__(self, folder: str, step: str, to: str) -> None:
+        self._folder = folder
+        self._step = step
+        self._pipe = os.open(to, os.O_WRONLY)
+
+    def __call__(self, call: Call, real: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the call gives
+        """Makes the call."""
+        made = real()
+        if call.is_step(self._step, self._folder):
+            os.write(self._pipe, f"{call.path}\n".encode())
+        return made
+
+
 def watch(folder: str, stand: Stand, patch: Callable[[Any, str, Any], None] = setattr) -> None:
     """Has every call of this process that changes something below a folder pass through ``stand``, from now on.
 
@@ -230,9 +253,13 @@ def lock_nothing(*_: object) -> None:
 
 
 def begin(wishes: Mapping[str, Any]) -> None:
-    """Makes this process as a call wants it: its switch, and whether locks work."""
+    """Makes this process as a call wants it: its switch, its limits, and whether locks work."""
     if wishes.get("no_flock"):
         fcntl.flock = lock_nothing
+    if wishes.get("largest_file"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (wishes["largest_file"], wishes["largest_file"]))
+    if wishes.get("tell"):
+        watch(str(Path.cwd()), Teller(str(Path.cwd()), wishes["step"], wishes["tell"]))
     if wishes.get("fault"):
         chosen = {name: wishes[name] for name in ("fault", "step", "number", "fired") if name in wishes}
         watch(str(Path.cwd()), Switch(folder=str(Path.cwd()), **chosen))
