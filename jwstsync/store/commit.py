@@ -72,7 +72,7 @@ class Committer:
         Raises:
             OSError: The journal, or a new folder, can not be made durable; none of the landings has its name then.
         """
-        synced = _at_once(_sync_part, landings)
+        synced = _at_once(self._synced, landings)
         unsynced: set[Path] = set()
         prepared = [error or self._prepared(landing, unsynced) for landing, error in zip(landings, synced, strict=True)]
         _at_once(sync_folder, unsynced)
@@ -85,6 +85,14 @@ class Committer:
         ]
         _at_once(sync_folder, {self._tree.place(line.locked.path).parent for line in lines})
         return results
+
+    def _synced(self, landing: Landing) -> OSError | None:
+        """Makes the bytes durable, also those that somebody else wrote: the lockfile is to vouch for them."""
+        try:
+            _sync_file(landing.part or self._tree.place(landing.locked.path))
+        except OSError as error:
+            return error
+        return None
 
     def _prepared(self, landing: Landing, unsynced: set[Path]) -> JournalLine | OSError:
         place = self._tree.place(landing.locked.path)
@@ -169,15 +177,6 @@ def _at_once(work: Callable[[_T], _R], subjects: Collection[_T]) -> list[_R]:
         return [work(subject) for subject in subjects]
     with ThreadPoolExecutor(min(_SYNCS_AT_ONCE, len(subjects)), thread_name_prefix="sync") as pool:
         return list(pool.map(work, subjects))
-
-
-def _sync_part(landing: Landing) -> OSError | None:
-    try:
-        if landing.part is not None:
-            _sync_file(landing.part)
-    except OSError as error:
-        return error
-    return None
 
 
 def _sync_file(path: Path) -> None:
