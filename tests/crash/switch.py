@@ -260,6 +260,10 @@ def begin(wishes: Mapping[str, Any]) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (wishes["largest_file"], wishes["largest_file"]))
     if wishes.get("tell"):
         watch(str(Path.cwd()), Teller(str(Path.cwd()), wishes["step"], wishes["tell"]))
+    if wishes.get("trace"):
+        from tests.crash.power import record
+
+        record(Path.cwd(), Path(wishes["trace"]))
     if wishes.get("fault"):
         chosen = {name: wishes[name] for name in ("fault", "step", "number", "fired") if name in wishes}
         watch(str(Path.cwd()), Switch(folder=str(Path.cwd()), **chosen))

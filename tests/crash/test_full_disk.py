@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +13,12 @@ from jwstsync.sandbox import Sandbox
 from tests.crash.desk import DOWNLOAD, MANIFEST, TABLE, Desk, catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from aiohttp import web
 
+    from jwstsync.sandbox import Fault
     from tests.crash.runs import Runs
 
 SMALL = [f"{number}_cal.fits" for number in range(5)]
@@ -85,7 +86,7 @@ def small_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[P
     subprocess.run(["umount", folder], check=True)
 
 
-def filling(disk: Path, leaving: int, name: str) -> Callable[[web.Request], object]:
+def filling(disk: Path, leaving: int, name: str) -> Fault:
     """A fault: somebody fills the disk, but for so many bytes, just as a product is asked for."""
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
