@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from jwstsync.store.files import DISK_FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.plan import Fetch
-
-
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
-"""What the operating system says when nothing can be written any more."""
 
 
 class Cause(StrEnum):

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.layout import same_place
 from jwstsync.core.lockfile import Lockfile
-from jwstsync.store.files import disk_errors, remove_torn
+from jwstsync.errors import StoreError
+from jwstsync.store.files import DISK_FULL, disk_errors, remove_torn
 from jwstsync.store.journal import JournalLine, journal_folder, read_journal
 from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, write_lockfile
 from jwstsync.store.record import Entry, merged, read_record, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from jwstsync.store.tree import Tree
@@ -72,15 +73,27 @@ def _with(known: Lockfile, lines: Iterable[JournalLine]) -> Lockfile:
     return Lockfile.of({one.uri: one for one in (*kept, *landed.values())}.values())
 
 
-def fold(lockfile: Path, read_digest: str, content: Lockfile) -> bool:
+def fold(lockfile: Path, read_digest: str, content: Lockfile, make_room: Callable[[], None] | None = None) -> bool:
     """Writes the lockfile, unless somebody wrote it since it was read; tells whether it now says ``content``.
+
+    Args:
+        lockfile: The file.
+        read_digest: Of its bytes when it was read.
+        content: What it is to say.
+        make_room: Called when the disk is full, before it is tried once more.
 
     Raises:
         StoreError: It can not be written.
     """
     if lockfile_digest(lockfile) != read_digest:
         return False
-    write_lockfile(lockfile, content)
+    try:
+        write_lockfile(lockfile, content)
+    except StoreError as error:
+        if make_room is None or not isinstance(error.__cause__, OSError) or error.__cause__.errno not in DISK_FULL:
+            raise
+        make_room()
+        write_lockfile(lockfile, content)
     return True
 
 

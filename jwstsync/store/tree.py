@@ -112,15 +112,19 @@ class Tree:
             seen(digest.size)
         return result
 
-    def digest(self, path: ProductPath) -> Digest | None:
+    def digest(self, path: ProductPath, stopped: Callable[[], bool] | None = None) -> Digest | None:
         """The digest of a file, or None where there is none.
+
+        Args:
+            path: The file.
+            stopped: Asked now and then; once it says yes, the digest of what was read will do.
 
         Raises:
             StoreError: It can not be read.
         """
         with disk_errors("product"):
             try:
-                return hash_file(self.place(path))
+                return hash_file(self.place(path), stopped)
             except (FileNotFoundError, NotADirectoryError):
                 return None
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.executors import DISK_FULL, Cause, Deferred, Failed
+from jwstsync.executors import Cause, Deferred, Failed
+from jwstsync.store.files import DISK_FULL
 from tests.executors.bench import BLOCK, FakeTime, bench_at, fits, names
 from tests.executors.fault_server import (
     chunked,

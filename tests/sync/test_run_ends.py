@@ -12,11 +12,16 @@ import pytest
 from jwstsync.errors import ExitCode, RunLockedError, StoreError
 from jwstsync.executors import Cause
 from jwstsync.store import fold
+from jwstsync.store.files import disk_errors
+from jwstsync.store.hashing import Hasher
+from jwstsync.store.lockfiles import write_lockfile
 from jwstsync.sync.planning import Mode
 from tests.sync.fakes import A, B, C, Place, Product, fits, outcomes, told
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jwstsync.core.lockfile import Lockfile
 
 
 def test_a_limit_fetches_so_many_and_says_what_remains(place: Place) -> None:
@@ -175,6 +180,48 @@ def test_a_journal_that_finds_no_room_ends_a_run_that_adopts(
     assert outcomes(report) == {A: "failed", B: "deferred", C: "deferred"}
     assert synced.archive.sent == []
     assert outcomes(synced.apply()) == {A: "done", B: "done", C: "done"}
+
+
+def test_a_full_disk_gives_the_lockfile_the_room_of_parts(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done is locked, even where the parts of what is not have to go for it."""
+    part = place.root / ".jwstsync" / "parts" / "0123456789abcdef01234567.free.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+
+    def full(path: Path, content: Lockfile) -> bool:
+        with disk_errors("lockfile"):
+            if part.exists():
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_lockfile(path, content)
+
+    monkeypatch.setattr(fold, "write_lockfile", full)
+    place.apply(limit=2)
+
+    assert place.locked == {A, B}
+
+
+def test_hashing_is_stopped_in_the_middle(synced: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop while a large file is hashed to be adopted does not wait for its end; the next run adopts it."""
+    large = fits("a, larger", blocks=1000)
+    synced.archive.remake(A, large)
+    synced.lock.unlink()
+    synced.file(A).write_bytes(large)
+    update, hashed = Hasher.update, []
+
+    with synced.open_run() as run, monkeypatch.context() as patch:
+
+        def stopping(hasher: Hasher, chunk: memoryview) -> None:
+            update(hasher, chunk)
+            hashed.append(len(chunk))
+            run.stop()
+
+        patch.setattr(Hasher, "update", stopping)
+        list(run.carry_out())
+
+    assert len(hashed) == 1
+    assert sum(hashed) < len(large)
+    assert outcomes(run.report()) == dict.fromkeys((A, B, C), "deferred")
+    assert outcomes(synced.apply()) == dict.fromkeys((A, B, C), "done")
 
 
 def test_two_runs_at_once_are_one_too_many(place: Place) -> None:
