@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from jwstsync.store.files import DISK_FULL
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -26,6 +28,14 @@ class Cause(StrEnum):
     MISMATCH = "mismatch"
     DISK = "disk"
     DISK_FULL = "disk_full"
+
+
+def disk_cause(error: OSError) -> Cause:
+    """What an error of the disk counts as: nothing fits any more, or just this file does not.
+
+    A file that is too large for the file system or for a limit (EFBIG) leaves room for smaller ones.
+    """
+    return Cause.DISK_FULL if error.errno in DISK_FULL else Cause.DISK
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ runs it in a thread.
 from __future__ import annotations
 
 import asyncio
-import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome
+from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome, disk_cause
 from jwstsync.executors.account import Account
 from jwstsync.executors.answers import RefusalError, SetbackError
 from jwstsync.executors.exchange import TOO_MANY_FILES, AbandonedError, Exchange
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from jwstsync.store.commit import Committer
     from jwstsync.store.parts import Parts
 
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _OF_NO_USE = frozenset({Cause.BYTES, Cause.MISMATCH, Cause.NOT_FOUND, Cause.FORBIDDEN, Cause.DISK})
 """Causes after which the bytes that have come are thrown away."""
 _SETTLING = 16
@@ -357,5 +355,4 @@ class Engine:
 
 
 def _disk_failure(fetch: Fetch, error: OSError, what: str = "not written") -> Failed:
-    cause = Cause.DISK_FULL if error.errno in _DISK_FULL else Cause.DISK
-    return Failed(fetch, cause, f"{what}: {error.strerror or error}")
+    return Failed(fetch, disk_cause(error), f"{what}: {error.strerror or error}")

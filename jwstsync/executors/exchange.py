@@ -99,11 +99,11 @@ class Exchange:
         inflow = Inflow(transfer, span, self._timing.clock)
         try:
             await self._take(response, transfer, span, inflow)
+            await inflow.settle()
         except BaseException:
             with suppress(OSError):  # what has come may be of use to the next try
                 await finished(inflow.drain())
             raise
-        await inflow.settle()
         if not transfer.wants(span):
             raise AbandonedError
         return inflow.rest()

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jwstsync.store.files import sync_folder
+from jwstsync.store.files import make_folder, sync_folder
 from jwstsync.store.journal import JournalLine
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
 
@@ -62,7 +62,7 @@ def landing_of_part(part: Path, locked: LockedProduct, digest: Digest, *, keeps_
 
 
 def landing_in_place(place: Path, locked: LockedProduct, digest: Digest) -> Landing:
-    """The landing of a file that is in its place already.
+    """The landing of a file that is in its place already, made durable: the lockfile is to vouch for it.
 
     Raises:
         OSError: It went away, or can not be synced.
@@ -110,7 +110,7 @@ class Committer:
     def _prepared(self, landing: Landing, unsynced: set[Path]) -> JournalLine | OSError:
         try:
             if landing.part is not None:
-                _make_folder(self._tree.place(landing.locked.path).parent, unsynced)
+                make_folder(self._tree.place(landing.locked.path).parent, unsynced)
         except OSError as error:
             return error
         return JournalLine(landing.locked, self._entry(landing))
@@ -165,7 +165,7 @@ def put_aside(place: Path, aside: Path) -> None:
         OSError: It can not be linked or copied.
     """
     unsynced = {aside.parent}
-    _make_folder(aside.parent, unsynced)
+    make_folder(aside.parent, unsynced)
     for name in _free_names(aside):
         try:
             _name_again(place, name)
@@ -194,18 +194,6 @@ def _name_again(place: Path, name: Path) -> None:
         except OSError:
             name.unlink()
             raise
-
-
-def _make_folder(folder: Path, unsynced: set[Path]) -> None:
-    """Makes a folder, and adds those that have to be synced for it to last.
-
-    Raises:
-        OSError: It can not be made.
-    """
-    if not os.path.isdir(folder):  # noqa: PTH112 - as above
-        _make_folder(folder.parent, unsynced)
-        folder.mkdir(exist_ok=True)
-        unsynced.add(folder.parent)
 
 
 def _synced_mtime(path: Path) -> int:

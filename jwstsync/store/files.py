@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
-import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from jwstsync.errors import StoreError
+from jwstsync.store.owners import is_owned, own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What the operating system says when nothing can be written any more."""
+_TEMPORARY = ".tmp"
 
 
 @contextmanager
@@ -38,13 +45,25 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def make_folder(folder: Path, unsynced: set[Path]) -> None:
+    """Makes a folder, and adds those that have to be synced for it to last.
+
+    Raises:
+        OSError: It can not be made.
+    """
+    if not os.path.isdir(folder):  # noqa: PTH112 - a third of pathlib's time
+        make_folder(folder.parent, unsynced)
+        folder.mkdir(exist_ok=True)
+        unsynced.add(folder.parent)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Puts ``content`` at ``path``: a reader sees the old bytes or the new ones, also after a loss of power.
 
     Raises:
         OSError: The disk is full, or the folder can not be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{own_name()}{_TEMPORARY}")
     try:
         with temporary.open("xb") as file:
             file.write(content)
@@ -55,6 +74,17 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_torn(path: Path) -> None:
+    """Removes what runs that are dead had begun to put at ``path``.
+
+    Raises:
+        OSError: It can not be removed.
+    """
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*{_TEMPORARY}"):
+        if not is_owned(temporary, temporary.name.removesuffix(_TEMPORARY).rpartition(".")[2]):
+            temporary.unlink(missing_ok=True)
 
 
 def read_or_none(path: Path) -> bytes | None:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.layout import same_place
 from jwstsync.core.lockfile import Lockfile
-from jwstsync.store.files import disk_errors
+from jwstsync.errors import StoreError
+from jwstsync.store.files import DISK_FULL, disk_errors, remove_torn
 from jwstsync.store.journal import JournalLine, journal_folder, read_journal
 from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, write_lockfile
 from jwstsync.store.record import Entry, merged, read_record, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from jwstsync.store.tree import Tree
@@ -31,21 +32,27 @@ def lockfile_name(tree: Tree, lockfile: Path) -> str:
 def recover(tree: Tree, lockfile: Path) -> int:
     """Folds the journals that crashed runs left, and tells how many products were recovered.
 
-    Only what stands on the disk as it was committed counts, and only journals that continue the lockfile as it is now.
+    Only what stands on the disk as it was committed counts. Only journals that continue the lockfile as it is now
+    change it; what the others say of files is remembered all the same, so that these need not be hashed again.
 
     Raises:
         LockfileError: The lockfile is not valid.
         StoreError: Something can not be read or written.
     """
+    for written in (lockfile, tree.record_file, tree.suspects_file):
+        with disk_errors("left by a crash"):
+            remove_torn(written)
     with disk_errors("journal"):
         journals = sorted(journal_folder(tree.state_folder, lockfile_name(tree, lockfile)).glob("*.jsonl"))
         if not journals:
             return 0
-        known, digest = read_lockfile(lockfile)
         contents = [read_journal(path) for path in journals]
-        lines = [line for continues, some in contents if continues == digest for line in some if _stands(tree, line)]
-        write_lockfile(lockfile, _with(known, lines))
-        remember(tree, (line.entry for line in lines))
+    known, digest = read_lockfile(lockfile)
+    standing = [(continues, line) for continues, some in contents for line in some if _stands(tree, line)]
+    lines = [line for continues, line in standing if continues == digest]
+    write_lockfile(lockfile, _with(known, lines))
+    remember(tree, (line.entry for _, line in standing))
+    with disk_errors("journal"):
         for path in journals:
             path.unlink(missing_ok=True)
     return len(lines)
@@ -66,15 +73,27 @@ def _with(known: Lockfile, lines: Iterable[JournalLine]) -> Lockfile:
     return Lockfile.of({one.uri: one for one in (*kept, *landed.values())}.values())
 
 
-def fold(lockfile: Path, read_digest: str, content: Lockfile) -> bool:
+def fold(lockfile: Path, read_digest: str, content: Lockfile, make_room: Callable[[], None] | None = None) -> bool:
     """Writes the lockfile, unless somebody wrote it since it was read; tells whether it now says ``content``.
+
+    Args:
+        lockfile: The file.
+        read_digest: Of its bytes when it was read.
+        content: What it is to say.
+        make_room: Called when the disk is full, before it is tried once more.
 
     Raises:
         StoreError: It can not be written.
     """
     if lockfile_digest(lockfile) != read_digest:
         return False
-    write_lockfile(lockfile, content)
+    try:
+        write_lockfile(lockfile, content)
+    except StoreError as error:
+        if make_room is None or not isinstance(error.__cause__, OSError) or error.__cause__.errno not in DISK_FULL:
+            raise
+        make_room()
+        write_lockfile(lockfile, content)
     return True
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _CHUNK = 1 << 20
@@ -45,8 +46,8 @@ class Hasher:
         return Digest(self.size, self._sha256.hexdigest(), self._md5.hexdigest() if self._md5 else "")
 
 
-def hash_file(path: Path) -> Digest:
-    """The digest of a file's bytes.
+def hash_file(path: Path, stopped: Callable[[], bool] | None = None) -> Digest:
+    """The digest of a file's bytes, or of those before ``stopped`` said yes.
 
     Raises:
         OSError: It can not be read.
@@ -55,6 +56,6 @@ def hash_file(path: Path) -> Digest:
     buffer = bytearray(_CHUNK)
     view = memoryview(buffer)
     with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
+        while not (stopped and stopped()) and (count := file.readinto(buffer)):
             hasher.update(view[:count])
     return hasher.digest()

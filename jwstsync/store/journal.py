@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from jwstsync.core.lockfile import LockedProduct
+from jwstsync.store.files import disk_errors, make_folder, sync_folder
 from jwstsync.store.record import Entry, format_entry, parse_entry
 
 if TYPE_CHECKING:
@@ -60,20 +61,24 @@ class Journal:
 
     def _open(self) -> int:
         if self._descriptor is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            unsynced = {self._path.parent}
+            make_folder(self._path.parent, unsynced)
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+            for folder in unsynced:
+                sync_folder(folder)
         return self._descriptor
 
     def remove(self) -> None:
         """Ends the journal: what it said is in the lockfile now.
 
         Raises:
-            OSError: It can not be removed.
+            StoreError: It can not be removed; the next run finds nothing new in it.
         """
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-            self._path.unlink(missing_ok=True)
+            with disk_errors("journal"):
+                self._path.unlink(missing_ok=True)
 
 
 _LOCKED_NAMES = tuple(one.name for one in fields(LockedProduct))

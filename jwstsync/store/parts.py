@@ -12,12 +12,12 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
-import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from jwstsync.store.owners import is_owned, own_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,8 +95,7 @@ class Parts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-        self._run = f"{self._host}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._run = own_name()
         self._left = {path.name.partition(".")[0] for path in folder.glob(f"*{_PART}")}
 
     def is_left(self, uri: str) -> bool:
@@ -135,13 +134,9 @@ class Parts:
         return Note()
 
     def _is_claimed(self, path: Path) -> bool:
-        """Whether the run that a part's name tells is alive; of a run on another host nobody here can say it is not."""
+        """Whether the run that a part's name tells may still need it."""
         owner = path.name.partition(".")[2].partition(".")[0]
-        host, _, rest = owner.partition("-")
-        pid = rest.partition("-")[0]
-        if not (pid.isascii() and pid.isdigit()):
-            return False
-        return host != self._host or owner == self._run or _is_alive(int(pid))
+        return owner == self._run or is_owned(path, owner)
 
     def release(self, part: Part) -> None:
         """Leaves a part for whoever claims it next; one without a note is of no use to anybody.
@@ -201,14 +196,4 @@ def _copy(source: Path, target: Path) -> bool:
     except OSError:  # gone meanwhile, or no room: the product is fetched from its first byte
         target.unlink(missing_ok=True)
         return False
-    return True
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
     return True

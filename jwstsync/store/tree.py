@@ -15,7 +15,7 @@ from jwstsync.core.layout import STATE_FOLDER, ProductPath
 from jwstsync.core.plan import FileState
 from jwstsync.errors import StoreError
 from jwstsync.store import record
-from jwstsync.store.files import disk_errors
+from jwstsync.store.files import disk_errors, make_folder, sync_folder, write_whole
 from jwstsync.store.hashing import Digest, hash_file
 
 if TYPE_CHECKING:
@@ -51,8 +51,10 @@ class Tree:
             StoreError: They can not be made or written.
         """
         with disk_errors("destination"):
-            for folder in (self.state_folder, self.parts_folder):
-                folder.mkdir(parents=True, exist_ok=True)
+            unsynced: set[Path] = set()
+            make_folder(self.parts_folder, unsynced)
+            for folder in unsynced:
+                sync_folder(folder)
             _write_once(self.state_folder / ".gitignore", "*\n")
             _write_once(self.state_folder / "CACHEDIR.TAG", _CACHEDIR_TAG)
 
@@ -110,15 +112,19 @@ class Tree:
             seen(digest.size)
         return result
 
-    def digest(self, path: ProductPath) -> Digest | None:
+    def digest(self, path: ProductPath, stopped: Callable[[], bool] | None = None) -> Digest | None:
         """The digest of a file, or None where there is none.
+
+        Args:
+            path: The file.
+            stopped: Asked now and then; once it says yes, the digest of what was read will do.
 
         Raises:
             StoreError: It can not be read.
         """
         with disk_errors("product"):
             try:
-                return hash_file(self.place(path))
+                return hash_file(self.place(path), stopped)
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
@@ -160,4 +166,4 @@ def _stat(path: str) -> os.stat_result | None:
 
 def _write_once(path: Path, text: str) -> None:
     if not path.exists():
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, lockfile_after, queue_order
 from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.errors import ExitCode, LimitError, TokenError, gravest
-from jwstsync.executors import Cause, Done, Executor, Failed, Outcome
+from jwstsync.executors import Cause, Done, Executor, Failed, Outcome, disk_cause
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.commit import Committer, landing_in_place
 from jwstsync.store.fold import fold, lockfile_name, recover, remember
@@ -192,27 +192,29 @@ class Run:
 
     def _adopted(self, action: Action) -> Result | None:
         """Records a file that is in place already; None where its bytes are not right and it has to be fetched."""
+        digest = None if self._stopping else self._tree.digest(action.path, stopped=lambda: self._stopping)
         if self._stopping:
-            return Result(action, "deferred", "stopped before it was tried")
-        digest = self._tree.digest(action.path)
+            return Result(action, "deferred", "stopped before it was hashed")
         if digest is None or not self._is_right(action, digest):
-            return None if self._access_allows(action) else Result(action, "withheld", "exclusive access")
+            access = Access(self._manifest.archive.exclusive_access, token=self._token is not None)
+            allowed = action.wanted is not None and access.allows(action.wanted)
+            return None if allowed else Result(action, "withheld", "exclusive access")
         self._feedback.hashed(digest.size)
         locked = action.fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
         try:
             [error] = self._committer.commit([landing_in_place(self._tree.place(action.path), locked, digest)])
         except OSError as refused:
             error = refused
-        return Result(action, "done") if error is None else Result(action, "failed", str(error), Cause.DISK)
+        if error is None:
+            return Result(action, "done")
+        if disk_cause(error) is Cause.DISK_FULL:
+            self.stop()
+        return Result(action, "failed", f"not recorded: {error.strerror or error}", disk_cause(error))
 
     def _is_right(self, action: Action, digest: Digest) -> bool:
         md5 = None if self._manifest.archive.checksums == "ignore" else action.fetch.md5
         place = self._tree.place(action.path)
         return md5 in {None, digest.md5} and format_problem(place, action.path.rpartition("/")[2]) is None
-
-    def _access_allows(self, action: Action) -> bool:
-        access = Access(self._manifest.archive.exclusive_access, token=self._token is not None)
-        return action.wanted is not None and access.allows(action.wanted)
 
     def close(self) -> None:
         """Records what was done, if anything was begun: in the lockfile, unless it must not change, and locally.
@@ -222,13 +224,14 @@ class Run:
         """
         landed: dict[str, LockedProduct] = {line.locked.uri: line.locked for line in self._committer.lines}
         content = lockfile_after(self.plan, landed)
-        if self._begun and not self.keeps_lockfile and not fold(self._lockfile_path, self._digest, content):
+        parts, writes = Parts(self._tree.parts_folder), self._begun and not self.keeps_lockfile
+        if writes and not fold(self._lockfile_path, self._digest, content, make_room=parts.sweep):
             self._feedback.warn(f"{self._lockfile_path}: changed during the run and left as it is; run again")
         entries = [*self._confirmed(), *(line.entry for line in self._committer.lines)]
         remember(self._tree, entries, {action.path for action in self.plan.of(ActionKind.KEEP)})
         self._journal.remove()
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
-            Parts(self._tree.parts_folder).sweep()
+            parts.sweep()
         withheld = self.plan.of(ActionKind.WITHHOLD)
         if self._begun and withheld and self._manifest.archive.exclusive_access == "fetch":
             self._feedback.warn(f"{len(withheld)} exclusive products need a token; expected one in MAST_API_TOKEN")

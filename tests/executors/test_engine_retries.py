@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jwstsync.executors import Cause, Deferred, Failed
-from jwstsync.executors.engine import _DISK_FULL
+from jwstsync.store.files import DISK_FULL
 from tests.executors.bench import BLOCK, FakeTime, bench_at, fits, names
 from tests.executors.fault_server import (
     chunked,
@@ -220,7 +220,7 @@ def test_too_many_open_files_is_no_failure(bench: Bench, monkeypatch: pytest.Mon
     assert bench.files == {"a.fits": CONTENT}
 
 
-@pytest.mark.parametrize("code", sorted(_DISK_FULL))
+@pytest.mark.parametrize("code", sorted(DISK_FULL))
 def test_full_disk_ends_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """A disk that takes no more ends the run: what is committed stays, what was not tried is put off."""
     gate = bench.server.gate()

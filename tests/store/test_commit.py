@@ -14,7 +14,7 @@ import pytest
 
 from jwstsync.core.layout import ProductPath
 from jwstsync.store.commit import landing_in_place, put_aside
-from jwstsync.store.journal import read_journal
+from jwstsync.store.journal import journal_folder, read_journal
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
 from tests.store.destination import NAME, NEW, OLD, Destination, digest_of, path_of, product
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 JOURNAL = "journal"
+JOURNALS = journal_folder(Path(), "../jwstsync.lock").name
 PART, ASIDE, PLACE, FOLDER = f"{NAME}.part", f"aside {NAME}", NAME, "obs/"
 
 
@@ -95,18 +96,18 @@ def test_order_of_steps_is_safe_at_every_point(destination: Destination, monkeyp
     """Bytes are durable, then the journal, then the old file's second name, and then the new one gets the first."""
     destination.put(OLD)
     committer, _ = destination.committer()
-    landing = destination.landing()
     steps = Steps(monkeypatch)
 
-    assert committer.commit([landing]) == [None]
+    assert committer.commit([destination.landing()]) == [None]
 
-    replaced = steps.seen.index(("replace", PLACE))
-    assert steps.seen[:3] == [("fsync", PART), ("fdatasync", JOURNAL), ("link", ASIDE)]
-    assert {name for call, name in steps.seen[3:replaced] if call == "fsync"} == {
-        ".jwstsync/",
-        *(f"aside {folder}/" for folder in ("trash", "now", "JWST", "obs")),
-    }
-    assert steps.seen[replaced:] == [("replace", PLACE), ("fsync", FOLDER)]
+    journal, link, replaced = (
+        steps.seen.index(step) for step in (("fdatasync", JOURNAL), ("link", ASIDE), ("replace", PLACE))
+    )
+    folders = {f"aside {folder}/" for folder in ("trash", "now", "JWST", "obs")}
+    assert steps.seen[0] == ("fsync", PART)
+    assert set(steps.seen[1:journal]) == {("fsync", f"{name}/") for name in (".jwstsync", "journal", JOURNALS)}
+    assert set(steps.seen[link + 1 : replaced]) == {("fsync", name) for name in (".jwstsync/", *folders)}
+    assert (journal + 1, steps.seen[replaced:]) == (link, [("replace", PLACE), ("fsync", FOLDER)])
 
 
 def test_group_shares_its_syncs(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +119,8 @@ def test_group_shares_its_syncs(destination: Destination, monkeypatch: pytest.Mo
 
     assert committer.commit(landings) == [None] * 3
 
-    assert [call for call, _ in steps.seen] == ["fdatasync", *["replace"] * 3, "fsync"]
+    kinds = [call for call, name in steps.seen if name not in {".jwstsync/", "journal/", JOURNALS + "/"}]
+    assert kinds == ["fdatasync", *["replace"] * 3, "fsync"]
 
 
 def test_folders_are_synced_at_once(destination: Destination, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +135,7 @@ def test_folders_are_synced_at_once(destination: Destination, monkeypatch: pytes
     fsync = os.fsync
 
     def sync(descriptor: int) -> None:
-        if Path(f"/proc/self/fd/{descriptor}").readlink().parent == destination.tree.root:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name.isdigit():
             together.wait(30)
         fsync(descriptor)
 
@@ -154,7 +156,7 @@ def test_part_that_can_not_be_synced_is_no_landing(destination: Destination, mon
 def test_new_folders_are_durable_before_the_names_in_them(
     destination: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each folder that has to be made is synced in its parent before the journal relies on it."""
+    """Each folder that has to be made is synced in its parent before anything relies on it, the journal's own too."""
     committer, _ = destination.committer()
     steps = Steps(monkeypatch)
 
@@ -162,7 +164,8 @@ def test_new_folders_are_durable_before_the_names_in_them(
 
     assert steps.seen[0] == ("fsync", PART)
     assert set(steps.seen[1:3]) == {("fsync", "root/"), ("fsync", "JWST/")}
-    assert steps.seen[3:] == [("fdatasync", JOURNAL), ("replace", PLACE), ("fsync", FOLDER)]
+    assert set(steps.seen[3:6]) == {("fsync", f"{name}/") for name in (".jwstsync", "journal", JOURNALS)}
+    assert steps.seen[6:] == [("fdatasync", JOURNAL), ("replace", PLACE), ("fsync", FOLDER)]
 
 
 def test_landed_bytes_are_in_place_and_on_record(destination: Destination) -> None:

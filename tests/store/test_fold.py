@@ -14,6 +14,7 @@ from jwstsync.errors import LockfileError, StoreError
 from jwstsync.store.fold import fold, lockfile_name, recover, remember
 from jwstsync.store.journal import journal_folder
 from jwstsync.store.lockfiles import NO_LOCKFILE, lockfile_digest, read_lockfile, write_lockfile
+from jwstsync.store.owners import own_name
 from jwstsync.store.record import read_record
 from tests.store.destination import NEW, OLD, Destination, entry, path_of, product
 
@@ -60,7 +61,7 @@ def kill_at(patch: pytest.MonkeyPatch, step: int, *, after: bool) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("step", range(7))
+@pytest.mark.parametrize("step", range(15))
 def test_crash_at_any_step_loses_nothing(tmp_path: Path, step: int, *, after: bool) -> None:
     """Killed at any step, the name has the old bytes or the new ones, the old are kept, and what is locked is there."""
     destination = Destination(tmp_path)
@@ -71,7 +72,7 @@ def test_crash_at_any_step_loses_nothing(tmp_path: Path, step: int, *, after: bo
         try:
             destination.cut_off_run(landing)
         except CutOffError:
-            assert step < len(STEPS) + 1
+            assert step < 13
 
     aside = destination.trash / path_of()
     there = place.read_bytes()
@@ -158,6 +159,36 @@ def test_journal_of_another_state_is_not_folded(destination: Destination) -> Non
     assert destination.lockfile.read_bytes() == theirs
     assert list(destination.journals.iterdir()) == []
     assert destination.place().read_bytes() == NEW
+
+
+def test_files_are_known_whatever_the_lockfile_says(destination: Destination) -> None:
+    """What a killed run committed need not be hashed again, also where the lockfile has been written since."""
+    destination.cut_off_run(destination.landing("a.fits"), destination.landing("b.fits"), continues=NO_LOCKFILE)
+    write_lockfile(destination.lockfile, Lockfile.of([product("a.fits"), product("b.fits")]))
+    _touched(destination.place("b.fits"))
+
+    recover(destination.tree, destination.lockfile)
+
+    states = destination.tree.observe([path_of("a.fits"), path_of("b.fits")])
+    assert {path: state.sha256 for path, state in states.items()} == {
+        path_of("a.fits"): product().sha256,
+        path_of("b.fits"): None,
+    }
+
+
+def test_torn_files_of_dead_runs_are_removed(destination: Destination) -> None:
+    """A run that was killed while it wrote the lockfile leaves nothing beside it, once the next has begun."""
+    for path in (destination.lockfile, destination.tree.record_file, destination.tree.suspects_file):
+        path.with_name(f".{path.name}.{own_name()}.tmp").write_bytes(b"of a run at work")
+        path.with_name(f".{path.name}.0-x.tmp").write_bytes(b"half a fi")
+    mine = destination.lockfile.with_name(".jwstsync.lock.swp")
+    mine.write_bytes(b"an editor's")
+
+    recover(destination.tree, destination.lockfile)
+
+    left = [path.read_bytes() for path in destination.lockfile.parent.rglob(".*.*.tmp")]
+    assert left == [b"of a run at work"] * 3
+    assert mine.exists()
 
 
 def test_journals_of_several_runs_are_folded_together(destination: Destination) -> None:

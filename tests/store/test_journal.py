@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jwstsync.errors import StoreError
 from jwstsync.store.journal import Journal, JournalLine, journal_folder, read_journal
 from jwstsync.store.record import format_entry
 from tests.core.strategies import locked_products
@@ -222,3 +223,17 @@ def test_journal_that_can_not_be_begun_is_told(tmp_path: Path) -> None:
         Journal(tmp_path / "journal" / "0123", DIGEST).write([A])
 
     assert (tmp_path / "journal").read_bytes() == b"mine"
+
+
+def test_journal_that_can_not_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that has become read-only ends the run and is named; the journal stays for the next run."""
+    journal = Journal(tmp_path, DIGEST)
+    journal.write([A])
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(os, "unlink", refuse)
+
+    with pytest.raises(StoreError, match=r"journal: .*jsonl: Read-only file system"):
+        journal.remove()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,25 @@ def test_part_of_another_host_is_left_alone(folder: Path, monkeypatch: pytest.Mo
     assert parts.claim(URI).note == Note()
     parts.sweep()
     assert orphan.exists()
+
+
+@pytest.mark.parametrize("host", [None, "elsewhere"])
+def test_part_that_nobody_touched_for_a_day_is_an_orphan(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, host: str | None
+) -> None:
+    """Process ids and hosts come again, in containers at once: a part that rests for a day holds nothing up."""
+    orphan = orphaned(folder, os.getppid())
+    if host is not None:
+        monkeypatch.setattr("socket.gethostname", lambda: host)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 25 * 3600)
+    parts = Parts(folder)
+
+    part = parts.claim(URI)
+
+    assert part.note == Note(((0, 10),), ETAG, 20)
+    parts.sweep()
+    assert (orphan.exists(), part.path.exists()) == (False, True)
 
 
 def test_orphan_that_can_not_be_copied_is_done_without(

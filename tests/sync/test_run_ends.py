@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,16 @@ import pytest
 from jwstsync.errors import ExitCode, RunLockedError, StoreError
 from jwstsync.executors import Cause
 from jwstsync.store import fold
+from jwstsync.store.files import disk_errors
+from jwstsync.store.hashing import Hasher
+from jwstsync.store.lockfiles import write_lockfile
 from jwstsync.sync.planning import Mode
 from tests.sync.fakes import A, B, C, Place, Product, fits, outcomes, told
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jwstsync.core.lockfile import Lockfile
 
 
 def test_a_limit_fetches_so_many_and_says_what_remains(place: Place) -> None:
@@ -152,6 +159,69 @@ def test_a_lockfile_that_can_not_be_written_is_written_later(place: Place, monke
     assert place.apply().results == ()
     assert place.locked == {A, B, C}
     assert place.archive.sent == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_journal_that_finds_no_room_ends_a_run_that_adopts(
+    synced: Place, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """A disk that is full when a file is adopted ends the run with exit code 5, and nothing else is tried."""
+    synced.lock.unlink()
+    synced.file(C, proposal=2).unlink()
+
+    def full(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", full)
+        report = synced.apply()
+
+    assert report.exit_code is ExitCode.LIMIT
+    assert outcomes(report) == {A: "failed", B: "deferred", C: "deferred"}
+    assert synced.archive.sent == []
+    assert outcomes(synced.apply()) == {A: "done", B: "done", C: "done"}
+
+
+def test_a_full_disk_gives_the_lockfile_the_room_of_parts(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done is locked, even where the parts of what is not have to go for it."""
+    part = place.root / ".jwstsync" / "parts" / "0123456789abcdef01234567.free.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"half")
+
+    def full(path: Path, content: Lockfile) -> bool:
+        with disk_errors("lockfile"):
+            if part.exists():
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_lockfile(path, content)
+
+    monkeypatch.setattr(fold, "write_lockfile", full)
+    place.apply(limit=2)
+
+    assert place.locked == {A, B}
+
+
+def test_hashing_is_stopped_in_the_middle(synced: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop while a large file is hashed to be adopted does not wait for its end; the next run adopts it."""
+    large = fits("a, larger", blocks=1000)
+    synced.archive.remake(A, large)
+    synced.lock.unlink()
+    synced.file(A).write_bytes(large)
+    update, hashed = Hasher.update, []
+
+    with synced.open_run() as run, monkeypatch.context() as patch:
+
+        def stopping(hasher: Hasher, chunk: memoryview) -> None:
+            update(hasher, chunk)
+            hashed.append(len(chunk))
+            run.stop()
+
+        patch.setattr(Hasher, "update", stopping)
+        list(run.carry_out())
+
+    assert len(hashed) == 1
+    assert sum(hashed) < len(large)
+    assert outcomes(run.report()) == dict.fromkeys((A, B, C), "deferred")
+    assert outcomes(synced.apply()) == dict.fromkeys((A, B, C), "done")
 
 
 def test_two_runs_at_once_are_one_too_many(place: Place) -> None:

@@ -327,10 +327,19 @@ def test_an_archive_that_is_down_is_told(mirror: Mirror) -> None:
 
 def test_a_stopped_run_is_gone_on_with(mirror: Mirror) -> None:
     """What came before the stop is not fetched again."""
+    asked = 0
+
+    async def hold_the_third(request: web.Request) -> web.Response | None:
+        nonlocal asked
+        asked += request.path == DOWNLOAD
+        return web.Response(status=503, headers={"Retry-After": "600"}) if asked > 2 else None
+
+    mirror.sandbox.fault = hold_the_third
     with open_run(mirror.manifest, settings=mirror.settings) as run:
         for result in run.carry_out():
             if result.outcome == "done":
                 run.stop()
+    mirror.sandbox.fault = None
     first = {name for name, outcome in outcomes(run.report()).items() if outcome == "done"}
     assert first == set(mirror.files)
     assert 0 < len(first) < len(PUBLIC)

@@ -1,0 +1,55 @@
+"""Names that tell which run a file is of, so that what a dead run left can be told from what a live one needs.
+
+Nothing here relies on locks, which do nothing on some network file systems.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LONGEST_REST = 24 * 3600.0
+"""Seconds after which a file that nobody has touched is nobody's: no transfer rests so long, and process ids and hosts
+come again, as in containers."""
+
+
+def own_name() -> str:
+    """A name that this process alone has given, ``<host>-<pid>-<random>``, without dots."""
+    return f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def is_owned(path: Path, owner: str) -> bool:
+    """Whether the run of that name may still need a file; of one on another host nobody here can say that it ended."""
+    host, _, rest = owner.partition("-")
+    pid = rest.partition("-")[0]
+    if not (pid.isascii() and pid.isdigit()):
+        return False
+    return (host != _host() or _is_alive(int(pid))) and _is_fresh(path)
+
+
+def _host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+
+
+def _is_fresh(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_ctime < _LONGEST_REST
+    except OSError:  # its run has just put it in place
+        return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
