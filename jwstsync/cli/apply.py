@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from jwstsync.core.plan import Action, Plan
     from jwstsync.core.selection import Refused
     from jwstsync.sync.planning import Mode
-    from jwstsync.sync.run import Report, Result, Run
+    from jwstsync.sync.report import Report, Result
+    from jwstsync.sync.run import Run
 
 _OUTCOMES = ("done", "failed", "deferred", "withheld")
 
@@ -93,7 +94,7 @@ class _Call:
             UsageError: It would ask a stand-in that is gone when it is run, or there is no folder for it.
         """
         from jwstsync.sync.planning import plan
-        from jwstsync.sync.run import plan_exit_codes
+        from jwstsync.sync.report import plan_exit_codes
         from jwstsync.sync.script import STDOUT, write_script
 
         if self._options.sandbox:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jwstsync.core.manifest import Manifest
-    from jwstsync.sync.run import Report
+    from jwstsync.sync.report import Report
 
 _FEW = 10  # files that are listed without being asked for
 _WIDTH = 3  # of a count, at least

@@ -3,78 +3,33 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from jwstsync.core.plan import Access, Action, ActionKind, Plan, lockfile_after, queue_order
+from jwstsync.core.plan import Access, Action, ActionKind, queue_order
 from jwstsync.core.retry import HOST_FAILURES
-from jwstsync.errors import ExitCode, LimitError, TokenError, gravest
+from jwstsync.errors import LimitError, TokenError
 from jwstsync.executors import Cause, Done, Executor, Failed, Outcome
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.commit import Committer, Landing
-from jwstsync.store.fold import fold, lockfile_name, recover, remember
 from jwstsync.store.formats import format_problem
-from jwstsync.store.journal import Journal, journal_folder
-from jwstsync.store.lockfiles import read_lockfile
 from jwstsync.store.parts import Parts
-from jwstsync.store.record import ADOPTED, Entry
 from jwstsync.store.runlock import run_lock
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Feedback, Silence
 from jwstsync.sync.gather import AGENT
 from jwstsync.sync.planning import Mode, Question, check_locked, limit_problem, named
+from jwstsync.sync.recording import Recording
+from jwstsync.sync.report import Report, Result, gave_up, report_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from jwstsync.archive import Archive
-    from jwstsync.core.documents import OutcomeName
-    from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.manifest import Manifest
     from jwstsync.store.hashing import Digest
 
     MakeExecutor: TypeAlias = Callable[[Manifest, str | None, Parts, Committer], Executor]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one action.
-
-    Attributes:
-        action: What was to happen.
-        outcome: ``done``, ``failed``, ``deferred`` or ``withheld``.
-        error: Why it is not done.
-        cause: The kind of failure.
-        fetched: The bytes that were downloaded and put in place for it.
-    """
-
-    action: Action
-    outcome: OutcomeName
-    error: str | None = None
-    cause: Cause | None = None
-    fetched: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How a run ended.
-
-    Attributes:
-        plan: What was to happen.
-        results: What became of every action but those that keep.
-        exit_code: What the command line ends with.
-    """
-
-    plan: Plan
-    results: Sequence[Result]
-    exit_code: ExitCode
-
-    @property
-    def fetched_bytes(self) -> int:
-        """The bytes of the products that were downloaded."""
-        return sum(result.fetched for result in self.results)
 
 
 class Run:
@@ -89,14 +44,12 @@ class Run:
         self._mode = question.mode
         self._feedback = question.feedback
         self._tree = tree
-        self._lockfile_path = Path(self._manifest.lockfile)
-        recovered = 0 if self.keeps_lockfile else recover(tree, self._lockfile_path)
-        if recovered:
-            self._feedback.phase(f"recovered {recovered} products of a run that was cut off")
-        self._lockfile, self._digest = read_lockfile(self._lockfile_path)
-        self.plan, self._token = question.answer(tree, self._lockfile)
+        self._recording = Recording(tree, Path(self._manifest.lockfile), keeps_lockfile=self.keeps_lockfile)
+        if self._recording.recovered:
+            self._feedback.phase(f"recovered {self._recording.recovered} products of a run that was cut off")
+        self.plan, self._token = question.answer(tree, self._recording.lockfile)
         self._results: list[Result] = []
-        self._committer = self._new_committer()
+        self._committer = self._recording.committer
         self._make_executor = make_executor or download_executor
         self._executor: Executor | None = None
         self._stopping = False
@@ -106,12 +59,6 @@ class Run:
     def keeps_lockfile(self) -> bool:
         """Whether the lockfile must not change."""
         return self._mode is not Mode.DEFAULT
-
-    def _new_committer(self) -> Committer:
-        name = lockfile_name(self._tree, self._lockfile_path)
-        self._journal = Journal(journal_folder(self._tree.state_folder, name), self._digest)
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        return Committer(self._tree, self._journal, name, self._tree.state_folder / "trash" / stamp)
 
     def check(self) -> None:
         """Refuses what must not be carried out, before anything is fetched.
@@ -217,83 +164,21 @@ class Run:
         Raises:
             StoreError: It can not be written; the journal stays for the next run.
         """
-        landed: dict[str, LockedProduct] = {line.locked.uri: line.locked for line in self._committer.lines}
-        content = lockfile_after(self.plan, landed)
-        if self._begun and not self.keeps_lockfile and not fold(self._lockfile_path, self._digest, content):
-            self._feedback.warn(f"{self._lockfile_path}: changed during the run and left as it is; run again")
-        entries = [*self._confirmed(), *(line.entry for line in self._committer.lines)]
-        remember(self._tree, entries, {action.path for action in self.plan.of(ActionKind.KEEP)})
-        self._journal.remove()
+        if not self._recording.close(self.plan, begun=self._begun):
+            path = self._manifest.lockfile
+            self._feedback.warn(f"{path}: changed during the run and left as it is; run again")
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
         withheld = self.plan.of(ActionKind.WITHHOLD)
         if self._begun and withheld and self._manifest.archive.exclusive_access == "fetch":
             self._feedback.warn(f"{len(withheld)} exclusive products need a token; expected one in MAST_API_TOKEN")
-        if self._gave_up:
+        if gave_up(self._results):
             url = self._manifest.archive.url
             self._feedback.warn(f"{url}: {HOST_FAILURES} products in a row could not be had; the rest is left")
 
-    @property
-    def _gave_up(self) -> bool:
-        """Whether the run was stopped because the archive's host could not be reached any more."""
-        in_a_row = 0
-        for result in self._results:
-            in_a_row = 0 if result.outcome == "done" else in_a_row + (result.cause is Cause.HOST)
-            if in_a_row >= HOST_FAILURES:
-                return True
-        return False
-
     def report(self) -> Report:
         """How the run ended, as far as it went."""
-        return Report(self.plan, tuple(self._results), gravest(self._exit_codes()))
-
-    def _exit_codes(self) -> Iterator[ExitCode]:
-        yield from plan_exit_codes(self.plan)
-        if self._gave_up:
-            yield ExitCode.ARCHIVE
-        yield from (_EXIT_CODES[result.cause] for result in self._results if result.cause is not None)
-        if self._manifest.archive.exclusive_access == "fetch" and self.plan.of(ActionKind.WITHHOLD):
-            yield ExitCode.TOKEN
-
-    def _confirmed(self) -> Iterator[Entry]:
-        """What was hashed for the plan and found whole, so that it need not be hashed again."""
-        name = lockfile_name(self._tree, self._lockfile_path)
-        for action in self.plan.of(ActionKind.KEEP):
-            locked, present = action.locked, action.present
-            if locked is not None and present is not None and not present.untouched:
-                yield Entry(
-                    path=action.path,
-                    uri=locked.uri,
-                    proposal=action.proposal,
-                    lockfile=name,
-                    size=locked.size,
-                    mtime_ns=present.mtime_ns,
-                    sha256=locked.sha256,
-                    md5=present.md5 or "",
-                    origin=ADOPTED,
-                )
-
-
-_EXIT_CODES = {
-    Cause.HOST: ExitCode.PRODUCTS_FAILED,
-    Cause.BUSY: ExitCode.PRODUCTS_FAILED,
-    Cause.NETWORK: ExitCode.PRODUCTS_FAILED,
-    Cause.UNAUTHORIZED: ExitCode.TOKEN,
-    Cause.FORBIDDEN: ExitCode.PRODUCTS_FAILED,
-    Cause.NOT_FOUND: ExitCode.PRODUCTS_FAILED,
-    Cause.BYTES: ExitCode.PRODUCTS_FAILED,
-    Cause.MISMATCH: ExitCode.BYTES_DIFFER,
-    Cause.DISK: ExitCode.PRODUCTS_FAILED,
-    Cause.DISK_FULL: ExitCode.LIMIT,
-}
-
-
-def plan_exit_codes(plan: Plan) -> Iterator[ExitCode]:
-    """What is wrong with a plan already, whatever becomes of it."""
-    if plan.goal.failed or plan.goal.disbelieved:
-        yield ExitCode.ARCHIVE
-    if plan.goal.refused:
-        yield ExitCode.PRODUCTS_FAILED
+        return report_of(self.plan, self._results, self._manifest.archive.exclusive_access)
 
 
 def download_executor(manifest: Manifest, token: str | None, parts: Parts, committer: Committer) -> Executor:

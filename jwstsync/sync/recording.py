@@ -1,0 +1,88 @@
+"""What a run records: each file in its journal, and in the end all of them in lockfile and local record.
+
+What is to be recorded is decided elsewhere; in which order, and onto what, here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from jwstsync.core.plan import ActionKind, lockfile_after
+from jwstsync.store.commit import Committer
+from jwstsync.store.fold import fold, lockfile_name, recover, remember
+from jwstsync.store.journal import Journal, journal_folder
+from jwstsync.store.lockfiles import read_lockfile
+from jwstsync.store.record import ADOPTED, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from jwstsync.core.lockfile import LockedProduct
+    from jwstsync.core.plan import Plan
+    from jwstsync.store.tree import Tree
+
+
+class Recording:
+    """What one run records of the files that it puts in place or finds there.
+
+    Args:
+        tree: Where the files are.
+        lockfile: Where it is written which bytes they are.
+        keeps_lockfile: Whether that must not change.
+
+    Attributes:
+        recovered: How many products of runs that were cut off have been recorded at the start.
+        lockfile: What was locked then.
+        committer: What gives files their names, each with a line in the journal.
+    """
+
+    def __init__(self, tree: Tree, lockfile: Path, *, keeps_lockfile: bool) -> None:
+        self._tree = tree
+        self._path = lockfile
+        self._keeps_lockfile = keeps_lockfile
+        self.recovered = 0 if keeps_lockfile else recover(tree, lockfile)
+        self.lockfile, self._digest = read_lockfile(lockfile)
+        self._name = lockfile_name(tree, lockfile)
+        self._journal = Journal(journal_folder(tree.state_folder, self._name), self._digest)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        self.committer = Committer(tree, self._journal, self._name, tree.state_folder / "trash" / stamp)
+
+    def close(self, plan: Plan, *, begun: bool) -> bool:
+        """Records what was done: in the lockfile, unless it must not change, and locally.
+
+        Args:
+            plan: What was to happen.
+            begun: Whether anything was; a plan that was only looked at changes no lockfile.
+
+        Returns:
+            Whether the lockfile says it, if it may.
+
+        Raises:
+            StoreError: It can not be written; the journal stays for the next run.
+        """
+        landed: dict[str, LockedProduct] = {line.locked.uri: line.locked for line in self.committer.lines}
+        content = lockfile_after(plan, landed)
+        folded = not begun or self._keeps_lockfile or fold(self._path, self._digest, content)
+        entries = [*self._confirmed(plan), *(line.entry for line in self.committer.lines)]
+        remember(self._tree, entries, {action.path for action in plan.of(ActionKind.KEEP)})
+        self._journal.remove()
+        return folded
+
+    def _confirmed(self, plan: Plan) -> Iterator[Entry]:
+        """What was hashed for the plan and found whole, so that it need not be hashed again."""
+        for action in plan.of(ActionKind.KEEP):
+            locked, present = action.locked, action.present
+            if locked is not None and present is not None and not present.untouched:
+                yield Entry(
+                    path=action.path,
+                    uri=locked.uri,
+                    proposal=action.proposal,
+                    lockfile=self._name,
+                    size=locked.size,
+                    mtime_ns=present.mtime_ns,
+                    sha256=locked.sha256,
+                    md5=present.md5 or "",
+                    origin=ADOPTED,
+                )
