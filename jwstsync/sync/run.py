@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.core.plan import Access, Action, ActionKind, queue_order
 from jwstsync.core.retry import HOST_FAILURES
-from jwstsync.errors import LimitError, TokenError
+from jwstsync.errors import LimitError, TokenError, UsageError
 from jwstsync.executors import Cause, Done, Executor, Failed, Outcome
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.commit import Committer, Landing
@@ -16,6 +18,7 @@ from jwstsync.store.formats import format_problem
 from jwstsync.store.parts import Parts
 from jwstsync.store.runlock import run_lock
 from jwstsync.store.tree import Tree
+from jwstsync.sync.clock import Clock
 from jwstsync.sync.feedback import Feedback, Silence
 from jwstsync.sync.gather import AGENT
 from jwstsync.sync.planning import Mode, Question, check_locked, limit_problem, named
@@ -24,6 +27,7 @@ from jwstsync.sync.report import Report, Result, gave_up, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from jwstsync.archive import Archive
     from jwstsync.core.manifest import Manifest
@@ -36,9 +40,18 @@ class Run:
     """One run on a destination that is locked for it: first its `plan`, then `carry_out`, at last what is recorded.
 
     Made by `open_run`.
+
+    Args:
+        question: What is to be found out first.
+        tree: Where the files are.
+        make_executor: What fetches.
+        clock: What is known of time.
+        ends_at: When, by that clock, the run has to end; None is never.
     """
 
-    def __init__(self, question: Question, tree: Tree, make_executor: MakeExecutor | None) -> None:
+    def __init__(
+        self, question: Question, tree: Tree, make_executor: MakeExecutor, clock: Clock, ends_at: float | None
+    ) -> None:
         self._question = question
         self._manifest = question.manifest
         self._mode = question.mode
@@ -50,9 +63,11 @@ class Run:
         self.plan, self._token = question.answer(tree, self._recording.lockfile)
         self._results: list[Result] = []
         self._committer = self._recording.committer
-        self._make_executor = make_executor or download_executor
+        self._make_executor = make_executor
+        self._clock = clock
+        self._ends_at = ends_at
         self._executor: Executor | None = None
-        self._stopping = False
+        self._stopping = self._out_of_time = False
         self._begun = False
 
     @property
@@ -79,7 +94,7 @@ class Run:
             raise LimitError(problem)
 
     def stop(self) -> None:
-        """Ends `carry_out` soon, keeping what is done. May be called from a signal handler."""
+        """Ends `carry_out` soon, keeping what is done. May be called from a signal handler, or another thread."""
         self._stopping = True
         if self._executor is not None:
             self._executor.stop()
@@ -95,9 +110,24 @@ class Run:
         """
         self.check()
         self._begun = True
-        for result in self._carried_out(limit):
-            self._results.append(result)
-            yield result
+        with self._alarm():
+            for result in self._carried_out(limit):
+                self._results.append(result)
+                yield result
+
+    def _alarm(self) -> AbstractContextManager[None]:
+        """While it lasts, the end of the time stops the run, from another thread."""
+        if self._ends_at is None:
+            return nullcontext()
+        left = self._ends_at - self._clock.now()
+        if left > 0:
+            return self._clock.alarm(left, self._end_of_time)
+        self._end_of_time()
+        return nullcontext()
+
+    def _end_of_time(self) -> None:
+        self._out_of_time = True
+        self.stop()
 
     def _carried_out(self, limit: int | None) -> Iterator[Result]:
         yield from (Result(action, "done") for action in self.plan.of(ActionKind.DROP))
@@ -129,7 +159,7 @@ class Run:
         if isinstance(outcome, Done):
             return Result(action, "done", fetched=outcome.locked.size)
         if not isinstance(outcome, Failed):
-            return Result(action, "deferred", outcome.why)
+            return self._deferred(action, outcome.why)
         exclusive = action.wanted is not None and not action.wanted.public
         refused = outcome.cause in {Cause.UNAUTHORIZED, Cause.FORBIDDEN}
         if refused and exclusive and self._manifest.archive.exclusive_access == "auto":
@@ -137,10 +167,13 @@ class Run:
         cause = Cause.UNAUTHORIZED if refused and exclusive else outcome.cause
         return Result(action, "failed", outcome.error, cause)
 
+    def _deferred(self, action: Action, why: str) -> Result:
+        return Result(action, "deferred", f"--max-duration: {why}" if self._out_of_time else why)
+
     def _adopted(self, action: Action) -> Result | None:
         """Records a file that is in place already; None where its bytes are not right and it has to be fetched."""
         if self._stopping:
-            return Result(action, "deferred", "stopped before it was tried")
+            return self._deferred(action, "stopped before it was tried")
         digest = self._tree.digest(action.path)
         if digest is None or not self._is_right(action, digest):
             return None if self._access_allows(action) else Result(action, "withheld", "exclusive access")
@@ -181,8 +214,10 @@ class Run:
         return report_of(self.plan, self._results, self._manifest.archive.exclusive_access)
 
 
-def download_executor(manifest: Manifest, token: str | None, parts: Parts, committer: Committer) -> Executor:
-    """The executor that downloads from the manifest's archive."""
+def download_executor(
+    manifest: Manifest, token: str | None, parts: Parts, committer: Committer, limit_rate: float | None = None
+) -> Executor:
+    """The executor that downloads from the manifest's archive, at most so many bytes a second."""
     from jwstsync.executors.download import DownloadExecutor  # noqa: PLC0415 - aiohttp takes 0.3 s
     from jwstsync.executors.server import Server  # noqa: PLC0415
 
@@ -193,6 +228,7 @@ def download_executor(manifest: Manifest, token: str | None, parts: Parts, commi
         timeout=manifest.archive.timeout,
         token=token,
         use_checksums=manifest.archive.checksums != "ignore",
+        limit_rate=limit_rate,
     )
     return DownloadExecutor(server, parts, committer)
 
@@ -204,10 +240,13 @@ def open_run(
     *,
     allow_empty: bool = False,
     lock_timeout: float = 0,
+    limit_rate: float | str | None = None,
+    max_duration: float | str | None = None,
     archive: Archive | None = None,
     feedback: Feedback | None = None,
     make_executor: MakeExecutor | None = None,
     settings: Settings | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[Run]:
     """A run with its plan made; what it has done is recorded at the end, however it ends.
 
@@ -216,23 +255,37 @@ def open_run(
         mode: Whether the archive is asked, and whether the lockfile may change.
         allow_empty: Believe a proposal that had products and now lists none.
         lock_timeout: Seconds to wait for another run on this destination.
+        limit_rate: Bytes a second to download at most, all connections together, or a text such as ``20 MB``.
+        max_duration: Seconds from now after which it ends cleanly, or a text such as ``5h``.
         archive: Whom to ask; by default the manifest's.
         feedback: Who is told how it goes on.
-        make_executor: What fetches; by default a download.
+        make_executor: What fetches; by default a download, which alone keeps to ``limit_rate``.
         settings: Where a token is found; by default the environment's.
+        clock: What is known of time.
 
     Raises:
         JwstsyncError: Another run is at work, the archive can not be asked, or a file not be read or written.
     """
+    clock = clock or Clock()
+    duration = _amount("max_duration", max_duration, parse_duration)
+    ends_at = None if duration is None else clock.now() + duration
+    download = partial(download_executor, limit_rate=_amount("limit_rate", limit_rate, parse_rate))
     tree = Tree(Path(manifest.root))
     tree.prepare()
     question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())
     with run_lock(tree.state_folder, lock_timeout):
-        run = Run(question, tree, make_executor)
+        run = Run(question, tree, make_executor or download, clock, ends_at)
         try:
             yield run
         finally:
             run.close()
+
+
+def _amount(name: str, value: float | str | None, parse: Callable[[object], float]) -> float | None:
+    try:
+        return None if value is None else parse(value)
+    except ValueError as error:
+        raise UsageError(f"{name} = {value!r}: {error}") from None
 
 
 def apply(
@@ -240,12 +293,15 @@ def apply(
     mode: Mode = Mode.DEFAULT,
     *,
     limit: int | None = None,
+    limit_rate: float | str | None = None,
+    max_duration: float | str | None = None,
     allow_empty: bool = False,
     lock_timeout: float = 0,
     archive: Archive | None = None,
     feedback: Feedback | None = None,
     make_executor: MakeExecutor | None = None,
     settings: Settings | None = None,
+    clock: Clock | None = None,
 ) -> Report:
     """Makes the disk what the manifest says, and records it in the lockfile.
 
@@ -253,12 +309,15 @@ def apply(
         manifest: What is wanted.
         mode: Whether the archive is asked, and whether the lockfile may change.
         limit: How many products to fetch at most.
+        limit_rate: Bytes a second to download at most, all connections together, or a text such as ``20 MB``.
+        max_duration: Seconds after which it ends cleanly, or a text such as ``5h``; what is left is deferred.
         allow_empty: Believe a proposal that had products and now lists none.
         lock_timeout: Seconds to wait for another run on this destination.
         archive: Whom to ask; by default the manifest's.
         feedback: Who is told how it goes on.
-        make_executor: What fetches; by default a download.
+        make_executor: What fetches; by default a download, which alone keeps to ``limit_rate``.
         settings: Where a token is found; by default the environment's.
+        clock: What is known of time.
 
     Raises:
         JwstsyncError: The run is refused, another is at work, or the archive can not be asked. What failed for single
@@ -269,10 +328,13 @@ def apply(
         mode,
         allow_empty=allow_empty,
         lock_timeout=lock_timeout,
+        limit_rate=limit_rate,
+        max_duration=max_duration,
         archive=archive,
         feedback=feedback,
         make_executor=make_executor,
         settings=settings,
+        clock=clock,
     ) as run:
         for _ in run.carry_out(limit):
             pass
