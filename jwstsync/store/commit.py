@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from jwstsync.store.files import sync_folder
@@ -17,7 +19,7 @@ from jwstsync.store.journal import JournalLine
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from jwstsync.core.lockfile import LockedProduct
@@ -56,14 +58,25 @@ class Committer:
         journal: The run's journal.
         lockfile_name: The lockfile relative to the root, for the record.
         trash: The folder that takes what is put aside in this run.
+
+    Attributes:
+        journal: The journal that it writes; while it is paused, another may take its place.
+        lines: What has its final name, in order.
     """
 
     def __init__(self, tree: Tree, journal: Journal, lockfile_name: str, trash: Path) -> None:
         self._tree = tree
-        self._journal = journal
+        self.journal = journal
         self._lockfile_name = lockfile_name
         self._trash = trash
         self.lines: list[JournalLine] = []
+        self._lock = Lock()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While it lasts nothing is committed: each line of the journal is either among `lines` or of no use."""
+        with self._lock:
+            yield
 
     def commit(self, landings: Sequence[Landing]) -> list[OSError | None]:
         """Gives each landing its final name, and tells for each what stood against it.
@@ -71,13 +84,17 @@ class Committer:
         Raises:
             OSError: The journal, or a new folder, can not be made durable; none of the landings has its name then.
         """
+        with self._lock:
+            return self._committed(landings)
+
+    def _committed(self, landings: Sequence[Landing]) -> list[OSError | None]:
         synced = _at_once(_sync_part, landings)
         unsynced: set[Path] = set()
         prepared = [error or self._prepared(landing, unsynced) for landing, error in zip(landings, synced, strict=True)]
         _at_once(sync_folder, unsynced)
         lines = [line for line in prepared if isinstance(line, JournalLine)]
         if lines:
-            self._journal.write(lines)
+            self.journal.write(lines)
         results = [
             line if isinstance(line, OSError) else self._put(landing, line)
             for landing, line in zip(landings, prepared, strict=True)

@@ -66,16 +66,15 @@ def _with(known: Lockfile, lines: Iterable[JournalLine]) -> Lockfile:
     return Lockfile.of({one.uri: one for one in (*kept, *landed.values())}.values())
 
 
-def fold(lockfile: Path, read_digest: str, content: Lockfile) -> bool:
-    """Writes the lockfile, unless somebody wrote it since it was read; tells whether it now says ``content``.
+def fold(lockfile: Path, read_digest: str, content: Lockfile) -> str | None:
+    """Writes the lockfile, and gives the SHA-256 of its bytes; None, and nothing written, if somebody else wrote it.
 
     Raises:
         StoreError: It can not be written.
     """
     if lockfile_digest(lockfile) != read_digest:
-        return False
-    write_lockfile(lockfile, content)
-    return True
+        return None
+    return write_lockfile(lockfile, content)
 
 
 def remember(tree: Tree, entries: Iterable[Entry], whole: Collection[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""What a run records: each file in its journal, and in the end all of them in lockfile and local record.
+"""What a run records: each file in its journal, and now and then all of them in lockfile and local record.
 
 What is to be recorded is decided elsewhere; in which order, and onto what, here.
 """
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.plan import ActionKind, lockfile_after
 from jwstsync.store.commit import Committer
+from jwstsync.store.files import disk_errors
 from jwstsync.store.fold import fold, lockfile_name, recover, remember
 from jwstsync.store.journal import Journal, journal_folder
-from jwstsync.store.lockfiles import read_lockfile
+from jwstsync.store.lockfiles import lockfile_digest, read_lockfile
 from jwstsync.store.record import ADOPTED, Entry
 
 if TYPE_CHECKING:
@@ -45,9 +46,52 @@ class Recording:
         self.recovered = 0 if keeps_lockfile else recover(tree, lockfile)
         self.lockfile, self._digest = read_lockfile(lockfile)
         self._name = lockfile_name(tree, lockfile)
-        self._journal = Journal(journal_folder(tree.state_folder, self._name), self._digest)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        self.committer = Committer(tree, self._journal, self._name, tree.state_folder / "trash" / stamp)
+        self.committer = Committer(tree, self._new_journal(), self._name, tree.state_folder / "trash" / stamp)
+        self._folded = self._remembered = 0
+        self._confirmed_is_remembered = False
+
+    def _new_journal(self) -> Journal:
+        return Journal(journal_folder(self._tree.state_folder, self._name), self._digest)
+
+    def fold(self, plan: Plan) -> None:
+        """Brings lockfile and record up to what has been put in place so far, if that is more than they say.
+
+        The record comes first, then the lockfile, and only then another journal, which continues that lockfile: cut
+        off between any two of them, the next run finds all that it needs. A lockfile that must not change, or that
+        somebody else wrote meanwhile, is left alone, and the journal goes on as it is.
+
+        Args:
+            plan: What is to happen.
+
+        Raises:
+            StoreError: Something can not be written; what can be recovered stays so.
+        """
+        if self._keeps_lockfile:
+            return
+        with self.committer.paused():
+            if self._folded < len(self.committer.lines):
+                self._remember(plan)
+                self._fold(plan)
+
+    def _fold(self, plan: Plan) -> bool:
+        landed: dict[str, LockedProduct] = {line.locked.uri: line.locked for line in self.committer.lines}
+        digest = fold(self._path, self._digest, lockfile_after(plan, landed))
+        if digest is None:
+            return False
+        self._digest, self._folded = digest, len(self.committer.lines)
+        before, self.committer.journal = self.committer.journal, self._new_journal()
+        _remove(before)
+        return True
+
+    def _remember(self, plan: Plan) -> None:
+        entries = [line.entry for line in self.committer.lines[self._remembered :]]
+        whole = set()
+        if not self._confirmed_is_remembered:
+            entries = [*self._confirmed(plan), *entries]
+            whole = {action.path for action in plan.of(ActionKind.KEEP)}
+        remember(self._tree, entries, whole)
+        self._remembered, self._confirmed_is_remembered = len(self.committer.lines), True
 
     def close(self, plan: Plan, *, begun: bool) -> bool:
         """Records what was done: in the lockfile, unless it must not change, and locally.
@@ -62,13 +106,14 @@ class Recording:
         Raises:
             StoreError: It can not be written; the journal stays for the next run.
         """
-        landed: dict[str, LockedProduct] = {line.locked.uri: line.locked for line in self.committer.lines}
-        content = lockfile_after(plan, landed)
-        folded = not begun or self._keeps_lockfile or fold(self._path, self._digest, content)
-        entries = [*self._confirmed(plan), *(line.entry for line in self.committer.lines)]
-        remember(self._tree, entries, {action.path for action in plan.of(ActionKind.KEEP)})
-        self._journal.remove()
+        with self.committer.paused():
+            self._remember(plan)
+            folded = not begun or self._keeps_lockfile or self._is_folded() or self._fold(plan)
+            _remove(self.committer.journal)
         return folded
+
+    def _is_folded(self) -> bool:
+        return 0 < self._folded == len(self.committer.lines) and lockfile_digest(self._path) == self._digest
 
     def _confirmed(self, plan: Plan) -> Iterator[Entry]:
         """What was hashed for the plan and found whole, so that it need not be hashed again."""
@@ -86,3 +131,8 @@ class Recording:
                     md5=present.md5 or "",
                     origin=ADOPTED,
                 )
+
+
+def _remove(journal: Journal) -> None:
+    with disk_errors("journal"):
+        journal.remove()

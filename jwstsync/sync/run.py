@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.core.plan import Access, Action, ActionKind, queue_order
 from jwstsync.core.retry import HOST_FAILURES
-from jwstsync.errors import LimitError, TokenError, UsageError
+from jwstsync.errors import LimitError, StoreError, TokenError, UsageError
 from jwstsync.executors import Cause, Done, Executor, Failed, Outcome
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.commit import Committer, Landing
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from jwstsync.store.hashing import Digest
 
     MakeExecutor: TypeAlias = Callable[[Manifest, str | None, Parts, Committer], Executor]
+
+
+FOLD_EVERY = 600.0
+"""Seconds after which what has been done is written into the lockfile, though the run goes on."""
 
 
 class Run:
@@ -66,6 +70,8 @@ class Run:
         self._make_executor = make_executor
         self._clock = clock
         self._ends_at = ends_at
+        self._folded_at = clock.now()
+        self._folded_at_stop = False
         self._executor: Executor | None = None
         self._stopping = self._out_of_time = False
         self._begun = False
@@ -113,7 +119,18 @@ class Run:
         with self._alarm():
             for result in self._carried_out(limit):
                 self._results.append(result)
+                self._fold_at_times()
                 yield result
+
+    def _fold_at_times(self) -> None:
+        """Folds the journal if it is time, or if the run is being stopped: a second signal may end it at once."""
+        first_of_a_stop = self._stopping and not self._folded_at_stop
+        if first_of_a_stop or self._clock.now() - self._folded_at >= FOLD_EVERY:
+            self._folded_at, self._folded_at_stop = self._clock.now(), self._stopping
+            try:
+                self._recording.fold(self.plan)
+            except StoreError as error:
+                self._feedback.warn(f"{error}; tried again later")
 
     def _alarm(self) -> AbstractContextManager[None]:
         """While it lasts, the end of the time stops the run, from another thread."""
