@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from jwstsync.sync.planning import Mode as Mode
     from jwstsync.sync.planning import plan as plan
     from jwstsync.sync.planning import verify as verify
-    from jwstsync.sync.run import Report as Report
-    from jwstsync.sync.run import Result as Result
+    from jwstsync.sync.report import Report as Report
+    from jwstsync.sync.report import Result as Result
     from jwstsync.sync.run import apply as apply
 
 _HOMES = {
@@ -27,8 +27,8 @@ _HOMES = {
     "Manifest": "jwstsync.core.manifest",
     "Mode": "jwstsync.sync.planning",
     "Plan": "jwstsync.core.plan",
-    "Report": "jwstsync.sync.run",
-    "Result": "jwstsync.sync.run",
+    "Report": "jwstsync.sync.report",
+    "Result": "jwstsync.sync.report",
     "apply": "jwstsync.sync.run",
     "load_manifest": "jwstsync.sync.gather",
     "plan": "jwstsync.sync.planning",

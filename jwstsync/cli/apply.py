@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from jwstsync.cli.compare import ALLOW_EMPTY, FROZEN, LOCKED, mode_of
 from jwstsync.cli.ending import ending_of
-from jwstsync.cli.options import Command, Seconds, check_folder, globals_of, option
+from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import Session, session_of
 from jwstsync.cli.show import show_plan, warn_of
 from jwstsync.cli.stopping import Stopping
 from jwstsync.cli.text import counted
+from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.errors import ExitCode, UsageError, gravest
 
 if TYPE_CHECKING:
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
     from jwstsync.core.plan import Action, Plan
     from jwstsync.core.selection import Refused
     from jwstsync.sync.planning import Mode
-    from jwstsync.sync.run import Report, Result, Run
+    from jwstsync.sync.report import Report, Result
+    from jwstsync.sync.run import Run
 
 _OUTCOMES = ("done", "failed", "deferred", "withheld")
 
@@ -33,12 +37,25 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
     examples=(
         ("jwstsync apply", "show the plan, ask, fetch what is missing"),
         ("jwstsync apply -y --limit 5", "try it with five files"),
+        ("jwstsync apply --max-duration 5h", "for a night: end cleanly, go on tomorrow"),
         ("jwstsync apply --frozen", "exactly what is locked, without asking the archive"),
         ("jwstsync apply --script fetch.sh", "write a script for a host without Python"),
     ),
 )
 @option("-y", "--yes", is_flag=True, help="Do not ask.")
 @option("--limit", type=click.IntRange(min=0), metavar="N", help="Fetch at most N products.")
+@option(
+    "--limit-rate",
+    type=Amount("rate", parse_rate),
+    metavar="RATE",
+    help="Fetch at most so many bytes a second in all, such as 20MB.",
+)
+@option(
+    "--max-duration",
+    type=Amount("time", parse_duration),
+    metavar="TIME",
+    help="After so long, such as 5h or 1h30m, end and keep what is done.",
+)
 @option("--script", metavar="FILE", help="Write a bash + curl script that fetches the difference ('-': to stdout).")
 @LOCKED
 @FROZEN
@@ -56,10 +73,12 @@ def apply(
     /,
     *,
     yes: bool,
-    limit: int | None,
     script: str | None,
-    allow_empty: bool,
+    limit: int | None,
+    limit_rate: float | None,
+    max_duration: float | None,
     lock_timeout: float,
+    allow_empty: bool,
     **modes: bool,
 ) -> int:
     """Make the disk what the manifest says, and record it in the lockfile.
@@ -68,10 +87,21 @@ def apply(
     """
     call = _Call(context, mode_of(context, modes), allow_empty=allow_empty)
     if script is None:
-        return call.fetch(limit, lock_timeout, yes=yes)
-    if limit is not None:
-        raise UsageError("--script and --limit: expected one of them")
+        return call.fetch(_Bounds(limit, limit_rate, max_duration, lock_timeout), yes=yes)
+    for name in ("limit", "limit_rate", "max_duration"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UsageError(f"--script and --{name.replace('_', '-')}: expected one of them")
     return call.write_script(script)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """How much a run may take: products, bytes a second, seconds; and the seconds that it waits for another run."""
+
+    limit: int | None
+    limit_rate: float | None
+    max_duration: float | None
+    lock_timeout: float
 
 
 class _Call:
@@ -93,7 +123,7 @@ class _Call:
             UsageError: It would ask a stand-in that is gone when it is run, or there is no folder for it.
         """
         from jwstsync.sync.planning import plan
-        from jwstsync.sync.run import plan_exit_codes
+        from jwstsync.sync.report import plan_exit_codes
         from jwstsync.sync.script import STDOUT, write_script
 
         if self._options.sandbox:
@@ -119,7 +149,7 @@ class _Call:
             )
         return gravest(plan_exit_codes(found))
 
-    def fetch(self, limit: int | None, lock_timeout: float, *, yes: bool) -> int:
+    def fetch(self, bounds: _Bounds, *, yes: bool) -> int:
         """Makes it so; programs are told of the end, whatever it is."""
         from jwstsync.sync.gather import VERSION
 
@@ -127,14 +157,12 @@ class _Call:
             self._output.event({"type": "version", "schema": "jwstsync.events/1", "jwstsync": VERSION})
         try:
             with Stopping() as stopping, session_of(self._context) as session:
-                return self._carry_out(session, stopping, limit, lock_timeout, ask=self._output.interactive and not yes)
+                return self._carry_out(session, stopping, bounds, ask=self._output.interactive and not yes)
         except BaseException as error:
             self._tell_summary(*ending_of(error))
             raise
 
-    def _carry_out(
-        self, session: Session, stopping: Stopping, limit: int | None, lock_timeout: float, *, ask: bool
-    ) -> int:
+    def _carry_out(self, session: Session, stopping: Stopping, bounds: _Bounds, *, ask: bool) -> int:
         from jwstsync.sync.run import open_run
 
         with (
@@ -143,7 +171,9 @@ class _Call:
                 session.manifest,
                 self._mode,
                 allow_empty=self._allow_empty,
-                lock_timeout=lock_timeout,
+                lock_timeout=bounds.lock_timeout,
+                limit_rate=bounds.limit_rate,
+                max_duration=bounds.max_duration,
                 feedback=progress,
                 settings=session.settings,
             ) as run,
@@ -152,9 +182,9 @@ class _Call:
             run.check()
             if ask and run.plan.differences and not self._agreed(run.plan, stopping):
                 return ExitCode.DIFFERENCES
-            progress.expect(*_expected(run, limit))
+            progress.expect(*_expected(run, bounds.limit))
             with stopping.cleanly(run.stop):
-                for result in run.carry_out(limit):
+                for result in run.carry_out(bounds.limit):
                     self._tell(result)
             report = run.report()
         return self._tell_end(report, gravest([report.exit_code, *([stopping.code] if stopping.code else [])]))
@@ -187,11 +217,15 @@ class _Call:
             self._output.event(event)
 
     def _tell_end(self, report: Report, code: ExitCode) -> int:
-        from jwstsync.cli.render import report_line
+        from jwstsync.cli.render import remaining_line, report_line
 
         for one in report.plan.goal.refused:
             self._tell_product(_refused_event(one))
-        self._output.answer(report_line(report, stopped=code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}))
+        stopped = code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
+        self._output.answer(report_line(report, stopped=stopped))
+        remaining = remaining_line(report)
+        if remaining is not None and not stopped:
+            self._output.message(remaining)
         if code is ExitCode.PRODUCTS_FAILED:
             self._output.message("what failed is tried again by: jwstsync apply")
         self._tell_summary(code, None)

@@ -119,7 +119,7 @@ def _show(context: click.Context, session: Session, found: Plan, subject: Subjec
 
 
 def _exit_code(found: Plan, *, check: bool) -> int:
-    from jwstsync.sync.run import plan_exit_codes
+    from jwstsync.sync.report import plan_exit_codes
 
     differs = [ExitCode.DIFFERENCES] if check and found.differences else []
     return gravest([*plan_exit_codes(found), *differs])

@@ -12,7 +12,8 @@ from jwstsync.cli.options import Command, check_folder, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import MANIFEST_NAME, archive_settings
-from jwstsync.cli.text import counted, printable, size_text
+from jwstsync.cli.text import counted, printable
+from jwstsync.core.amounts import size_text
 from jwstsync.errors import ArchiveError, ExitCode, UsageError
 
 if TYPE_CHECKING:

@@ -48,6 +48,26 @@ class Seconds(click.FloatRange):
         return number if math.isfinite(number) else self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
 
 
+class Amount(click.ParamType[float]):
+    """An amount as the core reads it.
+
+    Args:
+        name: What it is.
+        parse: Gives the number that a text is; a `ValueError` says what would be right.
+    """
+
+    def __init__(self, name: str, parse: Callable[[object], float]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401
+        """The number that a text is."""
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
 def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - click's own
     """A click option that the environment can set."""
     return click.option(*names, cls=Option, **attributes)

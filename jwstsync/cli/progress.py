@@ -6,7 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from jwstsync.cli.text import name_of, size_text
+from jwstsync.cli.text import name_of
+from jwstsync.core.amounts import size_text
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jwstsync.cli.text import counted, name_of, size_text
+from jwstsync.cli.text import counted, name_of
+from jwstsync.core.amounts import size_text
 from jwstsync.core.conditions import day_of
 from jwstsync.core.plan import MARKS, TRANSFERS, Action, ActionKind, Plan
 from jwstsync.core.selection import kind_of
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jwstsync.core.manifest import Manifest
-    from jwstsync.sync.run import Report
+    from jwstsync.sync.report import Report
 
 _FEW = 10  # files that are listed without being asked for
 _WIDTH = 3  # of a count, at least
@@ -143,6 +144,16 @@ def hint(plan: Plan) -> str | None:
     if size <= LARGE_DOWNLOAD:
         return None
     return f"hint: for {size_text(size)} a script may serve better: jwstsync apply --script fetch.sh"
+
+
+def remaining_line(report: Report) -> str | None:
+    """What a run left for another one, or None where that is nothing."""
+    left = [result.action for result in report.results if result.outcome == "deferred"]
+    if not left:
+        return None
+    size = total(action for action in left if action.kind in TRANSFERS)
+    to_fetch = f", {size_text(size)} to fetch" if size else ""
+    return f"left: {counted(len(left), 'product')}{to_fetch}; run again to go on"
 
 
 def report_line(report: Report, *, stopped: bool) -> str:

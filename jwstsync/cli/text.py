@@ -1,20 +1,6 @@
-"""Names and amounts as people read them. What needs the plan's types is in `render`."""
+"""Names and counts as people read them. What needs the plan's types is in `render`."""
 
 from __future__ import annotations
-
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-_THOUSAND = 1000
-
-
-def size_text(count: float) -> str:
-    """A number of bytes with a decimal unit: ``2.4 GB``."""
-    value = float(count)
-    for unit in _UNITS:
-        if value < _THOUSAND or unit == _UNITS[-1]:
-            break
-        value /= _THOUSAND
-    digits = 0 if unit == "B" or value >= 100 else 1  # noqa: PLR2004 - three figures are enough
-    return f"{value:.{digits}f} {unit}"
 
 
 def counted(count: int, noun: str) -> str:

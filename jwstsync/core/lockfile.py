@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -57,6 +57,9 @@ class LockedProduct:
     ] = None
     cal_ver: Annotated[_Text | None, Field(description="the pipeline version, such as 1.16.1")] = None
     crds_ctx: Annotated[_Text | None, Field(description="the CRDS context, such as jwst_1303.pmap")] = None
+
+
+_NAMES = tuple(one.name for one in fields(LockedProduct))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,8 @@ def format_lockfile(lockfile: Lockfile, name: str) -> str:
 
 
 def _known(product: LockedProduct) -> dict[str, str | int]:
-    return {key: value for key, value in asdict(product).items() if value is not None}
+    values = ((name, getattr(product, name)) for name in _NAMES)  # asdict would copy each, and take ten times as long
+    return {name: value for name, value in values if value is not None}
 
 
 def parse_lockfile(text: str, source: str) -> Lockfile:

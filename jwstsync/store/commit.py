@@ -11,7 +11,9 @@ import itertools
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from jwstsync.store.files import make_folder, sync_folder
@@ -78,15 +80,26 @@ class Committer:
         journal: The run's journal.
         lockfile_name: The lockfile relative to the root, for the record.
         trash: The folder that takes what is put aside in this run.
+
+    Attributes:
+        journal: The journal that it writes; while it is paused, another may take its place.
+        lines: What has its final name, in order.
     """
 
     def __init__(self, tree: Tree, journal: Journal, lockfile_name: str, trash: Path) -> None:
         self._tree = tree
-        self._journal = journal
+        self.journal = journal
         self._lockfile_name = lockfile_name
         self._trash = trash
         self._pool = ThreadPoolExecutor(_SYNCS_AT_ONCE, thread_name_prefix="sync")  # begins no thread before it is used
         self.lines: list[JournalLine] = []
+        self._lock = Lock()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While it lasts nothing is committed: each line of the journal is either among `lines` or of no use."""
+        with self._lock:
+            yield
 
     def commit(self, landings: Sequence[Landing]) -> list[OSError | None]:
         """Gives each landing its final name, and tells for each what stood against it.
@@ -94,12 +107,16 @@ class Committer:
         Raises:
             OSError: The journal, or a new folder, can not be made durable; none of the landings has its name then.
         """
+        with self._lock:
+            return self._committed(landings)
+
+    def _committed(self, landings: Sequence[Landing]) -> list[OSError | None]:
         unsynced: set[Path] = set()
         prepared = [self._prepared(landing, unsynced) for landing in landings]
         self._sync_all(unsynced)
         lines = [line for line in prepared if isinstance(line, JournalLine)]
         if lines:
-            self._journal.write(lines)
+            self.journal.write(lines)
         results = [
             line if isinstance(line, OSError) else self._put(landing, line)
             for landing, line in zip(landings, prepared, strict=True)

@@ -7,7 +7,7 @@ files count as present until the next run adopts them.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from jwstsync.core.layout import same_place
 from jwstsync.core.lockfile import Lockfile
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jwstsync.store.tree import Tree
+
+
+_T = TypeVar("_T")
 
 
 def lockfile_name(tree: Tree, lockfile: Path) -> str:
@@ -73,28 +76,35 @@ def _with(known: Lockfile, lines: Iterable[JournalLine]) -> Lockfile:
     return Lockfile.of({one.uri: one for one in (*kept, *landed.values())}.values())
 
 
-def fold(lockfile: Path, read_digest: str, content: Lockfile, make_room: Callable[[], None] | None = None) -> bool:
-    """Writes the lockfile, unless somebody wrote it since it was read; tells whether it now says ``content``.
+def with_room(work: Callable[[], _T], make_room: Callable[[], None]) -> _T:
+    """What comes of work on the disk; where that is full, it is tried once more with room made for it.
+
+    Raises:
+        StoreError: It can not be done all the same.
+    """
+    try:
+        return work()
+    except StoreError as error:
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in DISK_FULL:
+            raise
+    make_room()
+    return work()
+
+
+def fold(lockfile: Path, read_digest: str, content: Lockfile) -> str | None:
+    """Writes the lockfile, and gives the SHA-256 of its bytes; None, and nothing written, if somebody else wrote it.
 
     Args:
         lockfile: The file.
         read_digest: Of its bytes when it was read.
         content: What it is to say.
-        make_room: Called when the disk is full, before it is tried once more.
 
     Raises:
         StoreError: It can not be written.
     """
     if lockfile_digest(lockfile) != read_digest:
-        return False
-    try:
-        write_lockfile(lockfile, content)
-    except StoreError as error:
-        if make_room is None or not isinstance(error.__cause__, OSError) or error.__cause__.errno not in DISK_FULL:
-            raise
-        make_room()
-        write_lockfile(lockfile, content)
-    return True
+        return None
+    return write_lockfile(lockfile, content)
 
 
 def remember(tree: Tree, entries: Iterable[Entry], whole: Collection[str] = ()) -> None:

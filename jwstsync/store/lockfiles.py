@@ -34,8 +34,8 @@ def read_lockfile(path: Path) -> tuple[Lockfile, str]:
     return parse_lockfile(text, str(path)), hashlib.sha256(content).hexdigest()
 
 
-def write_lockfile(path: Path, lockfile: Lockfile) -> bool:
-    """Writes the lockfile if its bytes would differ, and tells whether it did. An empty one is not begun.
+def write_lockfile(path: Path, lockfile: Lockfile) -> str:
+    """Writes the lockfile if its bytes would differ, and gives the SHA-256 of them. An empty one is not begun.
 
     Raises:
         StoreError: It can not be written.
@@ -43,10 +43,11 @@ def write_lockfile(path: Path, lockfile: Lockfile) -> bool:
     content = format_lockfile(lockfile, path.name).encode()
     with disk_errors("lockfile"):
         present = read_or_none(path)
-        if content == present or (present is None and not lockfile):
-            return False
-        write_whole(path, content)
-    return True
+        if present is None and not lockfile:
+            return NO_LOCKFILE
+        if content != present:
+            write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def lockfile_digest(path: Path) -> str:

@@ -2,116 +2,84 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from jwstsync.core.plan import Access, Action, ActionKind, Plan, lockfile_after, queue_order
+from jwstsync.core.amounts import parse_duration, parse_rate
+from jwstsync.core.plan import Access, Action, ActionKind, queue_order
 from jwstsync.core.retry import HOST_FAILURES
-from jwstsync.errors import ExitCode, LimitError, TokenError, gravest
+from jwstsync.errors import LimitError, StoreError, TokenError, UsageError
 from jwstsync.executors import Cause, Done, Executor, Failed, Outcome, disk_cause
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.commit import Committer, landing_in_place
-from jwstsync.store.fold import fold, lockfile_name, recover, remember
 from jwstsync.store.formats import format_problem
-from jwstsync.store.journal import Journal, journal_folder
-from jwstsync.store.lockfiles import read_lockfile
 from jwstsync.store.parts import Parts
-from jwstsync.store.record import ADOPTED, Entry
 from jwstsync.store.runlock import run_lock
 from jwstsync.store.tree import Tree
+from jwstsync.sync.clock import Clock
 from jwstsync.sync.feedback import Feedback, Silence
 from jwstsync.sync.gather import AGENT
 from jwstsync.sync.planning import Mode, Question, check_locked, limit_problem, named
+from jwstsync.sync.recording import Recording
+from jwstsync.sync.report import Report, Result, gave_up, report_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from jwstsync.archive import Archive
-    from jwstsync.core.documents import OutcomeName
-    from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.manifest import Manifest
     from jwstsync.store.hashing import Digest
 
     MakeExecutor: TypeAlias = Callable[[Manifest, str | None, Parts, Committer], Executor]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one action.
-
-    Attributes:
-        action: What was to happen.
-        outcome: ``done``, ``failed``, ``deferred`` or ``withheld``.
-        error: Why it is not done.
-        cause: The kind of failure.
-        fetched: The bytes that were downloaded and put in place for it.
-    """
-
-    action: Action
-    outcome: OutcomeName
-    error: str | None = None
-    cause: Cause | None = None
-    fetched: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """How a run ended.
-
-    Attributes:
-        plan: What was to happen.
-        results: What became of every action but those that keep.
-        exit_code: What the command line ends with.
-    """
-
-    plan: Plan
-    results: Sequence[Result]
-    exit_code: ExitCode
-
-    @property
-    def fetched_bytes(self) -> int:
-        """The bytes of the products that were downloaded."""
-        return sum(result.fetched for result in self.results)
+FOLD_EVERY = 600.0
+"""Seconds after which what has been done is written into the lockfile, though the run goes on."""
 
 
 class Run:
     """One run on a destination that is locked for it: first its `plan`, then `carry_out`, at last what is recorded.
 
     Made by `open_run`.
+
+    Args:
+        question: What is to be found out first.
+        tree: Where the files are.
+        make_executor: What fetches.
+        clock: What is known of time.
+        ends_at: When, by that clock, the run has to end; None is never.
     """
 
-    def __init__(self, question: Question, tree: Tree, make_executor: MakeExecutor | None) -> None:
+    def __init__(
+        self, question: Question, tree: Tree, make_executor: MakeExecutor, clock: Clock, ends_at: float | None
+    ) -> None:
         self._question = question
         self._manifest = question.manifest
         self._mode = question.mode
         self._feedback = question.feedback
         self._tree = tree
-        self._lockfile_path = Path(self._manifest.lockfile)
-        recovered = 0 if self.keeps_lockfile else recover(tree, self._lockfile_path)
-        if recovered:
-            self._feedback.phase(f"recovered {recovered} products of a run that was cut off")
-        self._lockfile, self._digest = read_lockfile(self._lockfile_path)
-        self.plan, self._token = question.answer(tree, self._lockfile)
+        self._recording = Recording(tree, Path(self._manifest.lockfile), keeps_lockfile=self.keeps_lockfile)
+        if self._recording.recovered:
+            self._feedback.phase(f"recovered {self._recording.recovered} products of a run that was cut off")
+        self.plan, self._token = question.answer(tree, self._recording.lockfile)
         self._results: list[Result] = []
-        self._committer = self._new_committer()
-        self._make_executor = make_executor or download_executor
+        self._committer = self._recording.committer
+        self._make_executor = make_executor
+        self._clock = clock
+        self._ends_at = ends_at
+        self._folded_at = clock.now()
+        self._folded_at_stop = False
         self._executor: Executor | None = None
-        self._stopping = False
+        self._stopping = self._out_of_time = False
         self._begun = False
 
     @property
     def keeps_lockfile(self) -> bool:
         """Whether the lockfile must not change."""
         return self._mode is not Mode.DEFAULT
-
-    def _new_committer(self) -> Committer:
-        name = lockfile_name(self._tree, self._lockfile_path)
-        self._journal = Journal(journal_folder(self._tree.state_folder, name), self._digest)
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        return Committer(self._tree, self._journal, name, self._tree.state_folder / "trash" / stamp)
 
     def check(self) -> None:
         """Refuses what must not be carried out, before anything is fetched.
@@ -132,7 +100,7 @@ class Run:
             raise LimitError(problem)
 
     def stop(self) -> None:
-        """Ends `carry_out` soon, keeping what is done. May be called from a signal handler."""
+        """Ends `carry_out` soon, keeping what is done. May be called from a signal handler, or another thread."""
         self._stopping = True
         if self._executor is not None:
             self._executor.stop()
@@ -148,9 +116,35 @@ class Run:
         """
         self.check()
         self._begun = True
-        for result in self._carried_out(limit):
-            self._results.append(result)
-            yield result
+        with self._alarm():
+            for result in self._carried_out(limit):
+                self._results.append(result)
+                self._fold_at_times()
+                yield result
+
+    def _fold_at_times(self) -> None:
+        """Folds the journal if it is time, or if the run is being stopped: a second signal may end it at once."""
+        first_of_a_stop = self._stopping and not self._folded_at_stop
+        if first_of_a_stop or self._clock.now() - self._folded_at >= FOLD_EVERY:
+            self._folded_at, self._folded_at_stop = self._clock.now(), self._stopping
+            try:
+                self._recording.fold(self.plan)
+            except StoreError as error:
+                self._feedback.warn(f"{error}; tried again later")
+
+    def _alarm(self) -> AbstractContextManager[None]:
+        """While it lasts, the end of the time stops the run, from another thread."""
+        if self._ends_at is None:
+            return nullcontext()
+        left = self._ends_at - self._clock.now()
+        if left > 0:
+            return self._clock.alarm(left, self._end_of_time)
+        self._end_of_time()
+        return nullcontext()
+
+    def _end_of_time(self) -> None:
+        self._out_of_time = True
+        self.stop()
 
     def _carried_out(self, limit: int | None) -> Iterator[Result]:
         yield from (Result(action, "done") for action in self.plan.of(ActionKind.DROP))
@@ -182,7 +176,7 @@ class Run:
         if isinstance(outcome, Done):
             return Result(action, "done", fetched=outcome.locked.size)
         if not isinstance(outcome, Failed):
-            return Result(action, "deferred", outcome.why)
+            return self._deferred(action, outcome.why)
         exclusive = action.wanted is not None and not action.wanted.public
         refused = outcome.cause in {Cause.UNAUTHORIZED, Cause.FORBIDDEN}
         if refused and exclusive and self._manifest.archive.exclusive_access == "auto":
@@ -190,11 +184,14 @@ class Run:
         cause = Cause.UNAUTHORIZED if refused and exclusive else outcome.cause
         return Result(action, "failed", outcome.error, cause)
 
+    def _deferred(self, action: Action, why: str) -> Result:
+        return Result(action, "deferred", f"--max-duration: {why}" if self._out_of_time else why)
+
     def _adopted(self, action: Action) -> Result | None:
         """Records a file that is in place already; None where its bytes are not right and it has to be fetched."""
         digest = None if self._stopping else self._tree.digest(action.path, stopped=lambda: self._stopping)
         if self._stopping:
-            return Result(action, "deferred", "stopped before it was hashed")
+            return self._deferred(action, "stopped before it was hashed")
         if digest is None or not self._is_right(action, digest):
             access = Access(self._manifest.archive.exclusive_access, token=self._token is not None)
             allowed = action.wanted is not None and access.allows(action.wanted)
@@ -222,88 +219,27 @@ class Run:
         Raises:
             StoreError: It can not be written; the journal stays for the next run.
         """
-        landed: dict[str, LockedProduct] = {line.locked.uri: line.locked for line in self._committer.lines}
-        content = lockfile_after(self.plan, landed)
-        parts, writes = Parts(self._tree.parts_folder), self._begun and not self.keeps_lockfile
-        if writes and not fold(self._lockfile_path, self._digest, content, make_room=parts.sweep):
-            self._feedback.warn(f"{self._lockfile_path}: changed during the run and left as it is; run again")
-        entries = [*self._confirmed(), *(line.entry for line in self._committer.lines)]
-        remember(self._tree, entries, {action.path for action in self.plan.of(ActionKind.KEEP)})
-        self._journal.remove()
+        if not self._recording.close(self.plan, begun=self._begun):
+            path = self._manifest.lockfile
+            self._feedback.warn(f"{path}: changed during the run and left as it is; run again")
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
-            parts.sweep()
+            Parts(self._tree.parts_folder).sweep()
         withheld = self.plan.of(ActionKind.WITHHOLD)
         if self._begun and withheld and self._manifest.archive.exclusive_access == "fetch":
             self._feedback.warn(f"{len(withheld)} exclusive products need a token; expected one in MAST_API_TOKEN")
-        if self._gave_up:
+        if gave_up(self._results):
             url = self._manifest.archive.url
             self._feedback.warn(f"{url}: {HOST_FAILURES} products in a row could not be had; the rest is left")
 
-    @property
-    def _gave_up(self) -> bool:
-        """Whether the run was stopped because the archive's host could not be reached any more."""
-        in_a_row = 0
-        for result in self._results:
-            in_a_row = 0 if result.outcome == "done" else in_a_row + (result.cause is Cause.HOST)
-            if in_a_row >= HOST_FAILURES:
-                return True
-        return False
-
     def report(self) -> Report:
         """How the run ended, as far as it went."""
-        return Report(self.plan, tuple(self._results), gravest(self._exit_codes()))
-
-    def _exit_codes(self) -> Iterator[ExitCode]:
-        yield from plan_exit_codes(self.plan)
-        if self._gave_up:
-            yield ExitCode.ARCHIVE
-        yield from (_EXIT_CODES[result.cause] for result in self._results if result.cause is not None)
-        if self._manifest.archive.exclusive_access == "fetch" and self.plan.of(ActionKind.WITHHOLD):
-            yield ExitCode.TOKEN
-
-    def _confirmed(self) -> Iterator[Entry]:
-        """What was hashed for the plan and found whole, so that it need not be hashed again."""
-        name = lockfile_name(self._tree, self._lockfile_path)
-        for action in self.plan.of(ActionKind.KEEP):
-            locked, present = action.locked, action.present
-            if locked is not None and present is not None and not present.untouched:
-                yield Entry(
-                    path=action.path,
-                    uri=locked.uri,
-                    proposal=action.proposal,
-                    lockfile=name,
-                    size=locked.size,
-                    mtime_ns=present.mtime_ns,
-                    sha256=locked.sha256,
-                    md5=present.md5 or "",
-                    origin=ADOPTED,
-                )
+        return report_of(self.plan, self._results, self._manifest.archive.exclusive_access)
 
 
-_EXIT_CODES = {
-    Cause.HOST: ExitCode.PRODUCTS_FAILED,
-    Cause.BUSY: ExitCode.PRODUCTS_FAILED,
-    Cause.NETWORK: ExitCode.PRODUCTS_FAILED,
-    Cause.UNAUTHORIZED: ExitCode.TOKEN,
-    Cause.FORBIDDEN: ExitCode.PRODUCTS_FAILED,
-    Cause.NOT_FOUND: ExitCode.PRODUCTS_FAILED,
-    Cause.BYTES: ExitCode.PRODUCTS_FAILED,
-    Cause.MISMATCH: ExitCode.BYTES_DIFFER,
-    Cause.DISK: ExitCode.PRODUCTS_FAILED,
-    Cause.DISK_FULL: ExitCode.LIMIT,
-}
-
-
-def plan_exit_codes(plan: Plan) -> Iterator[ExitCode]:
-    """What is wrong with a plan already, whatever becomes of it."""
-    if plan.goal.failed or plan.goal.disbelieved:
-        yield ExitCode.ARCHIVE
-    if plan.goal.refused:
-        yield ExitCode.PRODUCTS_FAILED
-
-
-def download_executor(manifest: Manifest, token: str | None, parts: Parts, committer: Committer) -> Executor:
-    """The executor that downloads from the manifest's archive."""
+def download_executor(
+    manifest: Manifest, token: str | None, parts: Parts, committer: Committer, limit_rate: float | None = None
+) -> Executor:
+    """The executor that downloads from the manifest's archive, at most so many bytes a second."""
     from jwstsync.executors.download import DownloadExecutor  # noqa: PLC0415 - aiohttp takes 0.3 s
     from jwstsync.executors.server import Server  # noqa: PLC0415
 
@@ -314,6 +250,7 @@ def download_executor(manifest: Manifest, token: str | None, parts: Parts, commi
         timeout=manifest.archive.timeout,
         token=token,
         use_checksums=manifest.archive.checksums != "ignore",
+        limit_rate=limit_rate,
     )
     return DownloadExecutor(server, parts, committer)
 
@@ -325,10 +262,13 @@ def open_run(
     *,
     allow_empty: bool = False,
     lock_timeout: float = 0,
+    limit_rate: float | str | None = None,
+    max_duration: float | str | None = None,
     archive: Archive | None = None,
     feedback: Feedback | None = None,
     make_executor: MakeExecutor | None = None,
     settings: Settings | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[Run]:
     """A run with its plan made; what it has done is recorded at the end, however it ends.
 
@@ -337,23 +277,37 @@ def open_run(
         mode: Whether the archive is asked, and whether the lockfile may change.
         allow_empty: Believe a proposal that had products and now lists none.
         lock_timeout: Seconds to wait for another run on this destination.
+        limit_rate: Bytes a second to download at most, all connections together, or a text such as ``20 MB``.
+        max_duration: Seconds from now after which it ends cleanly, or a text such as ``5h``.
         archive: Whom to ask; by default the manifest's.
         feedback: Who is told how it goes on.
-        make_executor: What fetches; by default a download.
+        make_executor: What fetches; by default a download, which alone keeps to ``limit_rate``.
         settings: Where a token is found; by default the environment's.
+        clock: What is known of time.
 
     Raises:
         JwstsyncError: Another run is at work, the archive can not be asked, or a file not be read or written.
     """
+    clock = clock or Clock()
+    duration = _amount("max_duration", max_duration, parse_duration)
+    ends_at = None if duration is None else clock.now() + duration
+    download = partial(download_executor, limit_rate=_amount("limit_rate", limit_rate, parse_rate))
     tree = Tree(Path(manifest.root))
     tree.prepare()
     question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())
     with run_lock(tree.state_folder, lock_timeout):
-        run = Run(question, tree, make_executor)
+        run = Run(question, tree, make_executor or download, clock, ends_at)
         try:
             yield run
         finally:
             run.close()
+
+
+def _amount(name: str, value: float | str | None, parse: Callable[[object], float]) -> float | None:
+    try:
+        return None if value is None else parse(value)
+    except ValueError as error:
+        raise UsageError(f"{name} = {value!r}: {error}") from None
 
 
 def apply(
@@ -361,12 +315,15 @@ def apply(
     mode: Mode = Mode.DEFAULT,
     *,
     limit: int | None = None,
+    limit_rate: float | str | None = None,
+    max_duration: float | str | None = None,
     allow_empty: bool = False,
     lock_timeout: float = 0,
     archive: Archive | None = None,
     feedback: Feedback | None = None,
     make_executor: MakeExecutor | None = None,
     settings: Settings | None = None,
+    clock: Clock | None = None,
 ) -> Report:
     """Makes the disk what the manifest says, and records it in the lockfile.
 
@@ -374,12 +331,15 @@ def apply(
         manifest: What is wanted.
         mode: Whether the archive is asked, and whether the lockfile may change.
         limit: How many products to fetch at most.
+        limit_rate: Bytes a second to download at most, all connections together, or a text such as ``20 MB``.
+        max_duration: Seconds after which it ends cleanly, or a text such as ``5h``; what is left is deferred.
         allow_empty: Believe a proposal that had products and now lists none.
         lock_timeout: Seconds to wait for another run on this destination.
         archive: Whom to ask; by default the manifest's.
         feedback: Who is told how it goes on.
-        make_executor: What fetches; by default a download.
+        make_executor: What fetches; by default a download, which alone keeps to ``limit_rate``.
         settings: Where a token is found; by default the environment's.
+        clock: What is known of time.
 
     Raises:
         JwstsyncError: The run is refused, another is at work, or the archive can not be asked. What failed for single
@@ -390,10 +350,13 @@ def apply(
         mode,
         allow_empty=allow_empty,
         lock_timeout=lock_timeout,
+        limit_rate=limit_rate,
+        max_duration=max_duration,
         archive=archive,
         feedback=feedback,
         make_executor=make_executor,
         settings=settings,
+        clock=clock,
     ) as run:
         for _ in run.carry_out(limit):
             pass

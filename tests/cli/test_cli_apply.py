@@ -389,7 +389,7 @@ def test_a_run_that_breaks_off_in_the_middle(desk: Desk, monkeypatch: pytest.Mon
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("jwstsync.sync.run.fold", broken)
+    monkeypatch.setattr("jwstsync.sync.recording.fold", broken)
     told, summary = ends(desk, "--limit", "2")
 
     assert [one for one, _ in told] == ["deferred"] * 2 + ["done"] * 2

@@ -23,7 +23,7 @@ from tests.sync.fakes import EVERYTHING, FakeArchive, Place, Product, fits, told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jwstsync.sync.run import Report
+    from jwstsync.sync.report import Report
     from tests.crash.switch import Call
 
 NAMES = ("a_cal.fits", "b_cal.fits", "c_rate.fits", "d_rate.fits")

@@ -274,10 +274,10 @@ def test_journal_that_can_not_be_read_is_told(destination: Destination) -> None:
 
 def test_fold_writes_onto_what_was_read(destination: Destination) -> None:
     """A lockfile that is as the run read it says afterwards what the run says, also where there was none."""
-    assert fold(destination.lockfile, NO_LOCKFILE, Lockfile.of([product()]))
-    _, digest = read_lockfile(destination.lockfile)
+    digest = fold(destination.lockfile, NO_LOCKFILE, Lockfile.of([product()]))
+    assert digest == lockfile_digest(destination.lockfile)
 
-    assert fold(destination.lockfile, digest, Lockfile.of([product("b.fits")]))
+    assert fold(destination.lockfile, digest, Lockfile.of([product("b.fits")])) == lockfile_digest(destination.lockfile)
 
     assert locked_names(destination) == ["b.fits"]
 
@@ -291,7 +291,7 @@ def test_fold_never_overwrites_others(destination: Destination, theirs: bytes | 
     if theirs is not None:
         destination.lockfile.write_bytes(theirs)
 
-    assert not fold(destination.lockfile, digest, Lockfile.of([product("b.fits")]))
+    assert fold(destination.lockfile, digest, Lockfile.of([product("b.fits")])) is None
 
     assert (destination.lockfile.read_bytes() if destination.lockfile.exists() else None) == theirs
 

@@ -38,11 +38,11 @@ def test_no_lockfile_locks_nothing(lockfile: Path) -> None:
 
 def test_empty_lockfile_is_not_begun(lockfile: Path) -> None:
     """A run that locks nothing leaves no lockfile behind, but empties one that is there."""
-    assert not write_lockfile(lockfile, Lockfile())
+    assert write_lockfile(lockfile, Lockfile()) == NO_LOCKFILE
     assert not lockfile.exists()
 
     write_lockfile(lockfile, ONE)
-    assert write_lockfile(lockfile, Lockfile())
+    write_lockfile(lockfile, Lockfile())
     assert read_lockfile(lockfile)[0] == Lockfile()
 
 
@@ -54,19 +54,19 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, produ
     written = Lockfile.of(products)
 
     path.touch()
-    write_lockfile(path, written)
+    told = write_lockfile(path, written)
 
     found, digest = read_lockfile(path)
     assert found == written
-    assert digest == lockfile_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert told == digest == lockfile_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_same_state_is_not_written_again(lockfile: Path) -> None:
     """A lockfile that already says so keeps its very file, so that a run that changes nothing touches nothing."""
-    assert write_lockfile(lockfile, TWO)
+    digest = write_lockfile(lockfile, TWO)
     before = lockfile.stat()
 
-    assert not write_lockfile(lockfile, Lockfile.of(reversed(list(TWO))))
+    assert write_lockfile(lockfile, Lockfile.of(reversed(list(TWO)))) == digest
 
     after = lockfile.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
@@ -76,7 +76,7 @@ def test_different_state_is_written_whole(lockfile: Path) -> None:
     """A changed lockfile gets its name by a rename: whoever reads the old one reads it to its end."""
     write_lockfile(lockfile, ONE)
     with lockfile.open("rb") as reader:
-        assert write_lockfile(lockfile, TWO)
+        write_lockfile(lockfile, TWO)
         assert b"b.fits" not in reader.read()
 
     assert read_lockfile(lockfile)[0] == TWO

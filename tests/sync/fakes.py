@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jwstsync.executors import Executor, Watch
     from jwstsync.store.commit import Committer
     from jwstsync.store.parts import Parts
+    from jwstsync.sync.report import Report
 
 RIGHT = "a-token-with-every-right"
 EVERYTHING = """\
@@ -288,7 +289,7 @@ class Place:
         """A run, to be looked at before it ends."""
         return run.open_run(self.manifest, mode, **self._all(choices))
 
-    def apply(self, mode: Mode = Mode.DEFAULT, **choices: Any) -> run.Report:  # noqa: ANN401 - as above
+    def apply(self, mode: Mode = Mode.DEFAULT, **choices: Any) -> Report:  # noqa: ANN401 - as above
         """Makes it so."""
         return run.apply(self.manifest, mode, **self._all(choices))
 
@@ -311,7 +312,7 @@ def told(found: Plan) -> dict[str, str]:
     }
 
 
-def outcomes(report: run.Report) -> dict[str, str]:
+def outcomes(report: Report) -> dict[str, str]:
     """What became of each product, by file name."""
     return {result.action.path.rpartition("/")[2]: result.outcome for result in report.results}
 

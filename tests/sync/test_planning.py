@@ -11,7 +11,7 @@ from jwstsync.core.documents import plan_document
 from jwstsync.errors import ArchiveError, ExitCode, LockfileError, StoreError
 from jwstsync.settings import Settings
 from jwstsync.sync.planning import Mode, disbelief, named, plan, verify
-from jwstsync.sync.run import plan_exit_codes
+from jwstsync.sync.report import plan_exit_codes
 from tests.sync.fakes import A, B, C, Place, Product, fits, told
 
 

@@ -188,7 +188,7 @@ def test_a_full_disk_gives_the_lockfile_the_room_of_parts(place: Place, monkeypa
     part.parent.mkdir(parents=True)
     part.write_bytes(b"half")
 
-    def full(path: Path, content: Lockfile) -> bool:
+    def full(path: Path, content: Lockfile) -> str:
         with disk_errors("lockfile"):
             if part.exists():
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

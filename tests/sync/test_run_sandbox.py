@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jwstsync.core.plan import Plan
-    from jwstsync.sync.run import Report
+    from jwstsync.sync.report import Report
 
 DOWNLOAD, INVOKE = "/api/v0.1/Download/file", "/api/v0/invoke"
 RATE, CAL, ASN = "jw01111_rate.fits", "jw01111_cal.fits", "jw01111_asn.json"
