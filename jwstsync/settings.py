@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jwstsync.errors import UsageError
@@ -29,7 +29,7 @@ class Settings:
 
     archive_url: str | None = None
     timeout: float | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     keyring: bool = True
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 from yarl import URL
+
+from jwstsync.hosts import may_see_token
 
 _READ_BUFFER = 1 << 20
 _CONNECT_TIMEOUT = 30.0  # seconds
@@ -17,7 +19,7 @@ class Server:
     """Where products are downloaded from, and how it is talked to.
 
     Attributes:
-        url: The archive's server; the token goes to no other host.
+        url: The archive's server; only it, and hosts that belong to it, are sent the token.
         agent: How this program names itself.
         connections: How many downloads at once.
         timeout: Seconds of a query; a download without a byte for this long, or for 60 s, has stalled.
@@ -30,7 +32,7 @@ class Server:
     agent: str
     connections: int
     timeout: float
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     use_checksums: bool = True
     limit_rate: float | None = None
 
@@ -59,8 +61,8 @@ class Server:
     async def _authorized(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Sends the token to the archive and to nobody else, and nothing that aiohttp found in ~/.netrc."""
+        """Sends the token to whom it is for, also after a redirect, and nothing that aiohttp found in ~/.netrc."""
         request.headers.popall("Authorization", None)
-        if self.token and request.url.origin() == URL(self.url).origin():
+        if self.token and may_see_token(request.url, URL(self.url)):
             request.headers["Authorization"] = f"token {self.token}"
         return await handler(request)
