@@ -120,7 +120,7 @@ class Question:
         Raises:
             TokenError: It can not be one.
         """
-        return find_token(self.settings.token, keyring=self.settings.keyring)
+        return find_token(self.settings.token, keyring=self.settings.keyring).token
 
     def _selection(self) -> Selection:
         archive = self.archive or open_archive(self.manifest.archive.url, self.manifest.archive.timeout)
