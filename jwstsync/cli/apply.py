@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jwstsync.core.documents import OutcomeName
     from jwstsync.core.plan import Action, Plan
     from jwstsync.core.selection import Refused
+    from jwstsync.settings import Settings
     from jwstsync.sync.planning import Mode
     from jwstsync.sync.run import Report, Result, Run
 
@@ -145,7 +147,7 @@ class _Call:
                 allow_empty=self._allow_empty,
                 lock_timeout=lock_timeout,
                 feedback=progress,
-                settings=session.settings,
+                settings=self._may_ask(session) if ask else session.settings,
             ) as run,
         ):
             self._show(session, run.plan)
@@ -158,6 +160,12 @@ class _Call:
                     self._tell(result)
             report = run.report()
         return self._tell_end(report, gravest([report.exit_code, *([stopping.code] if stopping.code else [])]))
+
+    def _may_ask(self, session: Session) -> Settings:
+        """The settings, with somebody to ask for a token; none is shown to a stand-in."""
+        from jwstsync.cli.access import ask_for_token
+
+        return session.settings if self._options.sandbox else replace(session.settings, ask_token=ask_for_token)
 
     def _show(self, session: Session, plan: Plan) -> None:
         if self._output.as_json:

@@ -28,6 +28,10 @@ class Cause(StrEnum):
     DISK_FULL = "disk_full"
 
 
+REFUSALS = frozenset({Cause.UNAUTHORIZED, Cause.FORBIDDEN})
+"""The causes that another token may be of help against."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The product is in place and verified; ``locked`` is what the lockfile is to say of it."""

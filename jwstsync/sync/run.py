@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from jwstsync.core.plan import Access, Action, ActionKind, Plan, lockfile_after, queue_order
+from jwstsync.core.plan import Access, Action, ActionKind, Plan, lockfile_after
 from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.errors import ExitCode, LimitError, TokenError, gravest
-from jwstsync.executors import Cause, Done, Executor, Failed, Outcome
+from jwstsync.executors import REFUSALS, Cause, Done, Executor, Failed, Outcome
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.commit import Committer, Landing
 from jwstsync.store.fold import fold, lockfile_name, recover, remember
@@ -23,6 +23,7 @@ from jwstsync.store.record import ADOPTED, Entry
 from jwstsync.store.runlock import run_lock
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Feedback, Silence
+from jwstsync.sync.fetching import Fetching
 from jwstsync.sync.gather import AGENT
 from jwstsync.sync.planning import Mode, Question, check_locked, limit_problem, named
 
@@ -98,7 +99,7 @@ class Run:
         self._results: list[Result] = []
         self._committer = self._new_committer()
         self._make_executor = make_executor or download_executor
-        self._executor: Executor | None = None
+        self._executor: Fetching | None = None
         self._stopping = False
         self._begun = False
 
@@ -170,12 +171,11 @@ class Run:
     def _fetched(self, actions: dict[str, Action]) -> Iterator[Result]:
         if not actions:
             return
-        fetches = queue_order(action.fetch for action in actions.values())
-        token = self._token or (self._question.token() if self._mode is Mode.FROZEN else None)
-        self._executor = self._make_executor(self._manifest, token, Parts(self._tree.parts_folder), self._committer)
+        parts, make = Parts(self._tree.parts_folder), self._make_executor
+        self._executor = Fetching(lambda token: make(self._manifest, token, parts, self._committer), self._token)
         if self._stopping:
             self._executor.stop()
-        for outcome in self._executor.run(fetches, self._feedback):
+        for outcome in self._executor.run([action.fetch for action in actions.values()], self._feedback):
             yield self._result(actions[outcome.fetch.uri], outcome)
 
     def _result(self, action: Action, outcome: Outcome) -> Result:
@@ -183,12 +183,12 @@ class Run:
             return Result(action, "done", fetched=outcome.locked.size)
         if not isinstance(outcome, Failed):
             return Result(action, "deferred", outcome.why)
-        exclusive = action.wanted is not None and not action.wanted.public
-        refused = outcome.cause in {Cause.UNAUTHORIZED, Cause.FORBIDDEN}
-        if refused and exclusive and self._manifest.archive.exclusive_access == "auto":
-            return Result(action, "withheld", outcome.error)
-        cause = Cause.UNAUTHORIZED if refused and exclusive else outcome.cause
-        return Result(action, "failed", outcome.error, cause)
+        error = self._token.hidden(outcome.error)
+        if action.wanted is None or action.wanted.public or outcome.cause not in REFUSALS:
+            return Result(action, "failed", error, outcome.cause)
+        if self._manifest.archive.exclusive_access == "auto":
+            return Result(action, "withheld", error)
+        return Result(action, "failed", error, Cause.UNAUTHORIZED)
 
     def _adopted(self, action: Action) -> Result | None:
         """Records a file that is in place already; None where its bytes are not right and it has to be fetched."""
@@ -208,8 +208,10 @@ class Run:
         return md5 in {None, digest.md5} and format_problem(place, action.path.rpartition("/")[2]) is None
 
     def _access_allows(self, action: Action) -> bool:
-        access = Access(self._manifest.archive.exclusive_access, token=self._token is not None)
-        return action.wanted is not None and access.allows(action.wanted)
+        access = Access(self._manifest.archive.exclusive_access, token=True)
+        if action.wanted is None or not access.allows(action.wanted):
+            return False
+        return action.wanted.public or self._token.find_late() is not None
 
     def close(self) -> None:
         """Records what was done, if anything was begun: in the lockfile, unless it must not change, and locally.
@@ -227,8 +229,8 @@ class Run:
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
         withheld = self.plan.of(ActionKind.WITHHOLD)
-        if self._begun and withheld and self._manifest.archive.exclusive_access == "fetch":
-            self._feedback.warn(f"{len(withheld)} exclusive products need a token; expected one in MAST_API_TOKEN")
+        if self._begun and withheld and not self._token.problem and self._manifest.archive.exclusive_access == "fetch":
+            self._feedback.warn(f"{len(withheld)} exclusive products need a token; {self._token.expected}")
         if self._gave_up:
             url = self._manifest.archive.url
             self._feedback.warn(f"{url}: {HOST_FAILURES} products in a row could not be had; the rest is left")
@@ -249,6 +251,8 @@ class Run:
 
     def _exit_codes(self) -> Iterator[ExitCode]:
         yield from plan_exit_codes(self.plan)
+        if self._token.problem:
+            yield ExitCode.TOKEN
         if self._gave_up:
             yield ExitCode.ARCHIVE
         yield from (_EXIT_CODES[result.cause] for result in self._results if result.cause is not None)
@@ -294,6 +298,8 @@ def plan_exit_codes(plan: Plan) -> Iterator[ExitCode]:
         yield ExitCode.ARCHIVE
     if plan.goal.refused:
         yield ExitCode.PRODUCTS_FAILED
+    if plan.token_problem:
+        yield ExitCode.TOKEN
 
 
 def download_executor(manifest: Manifest, token: str | None, parts: Parts, committer: Committer) -> Executor:
