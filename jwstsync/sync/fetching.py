@@ -48,16 +48,12 @@ class Fetching:
             if self._stopping:
                 executor.stop()
             for outcome in executor.run(queue_order(waiting), watch):
-                if not (self._waits(outcome) if again else self._needs_token(outcome, watch)):
+                if not (_is_left(outcome) if again else self._needs_token(outcome, watch)):
                     yield outcome
                     continue
                 again.append(outcome.fetch)
                 executor.stop()
             waiting = again
-
-    def _waits(self, outcome: Outcome) -> bool:
-        """Whether a product is left because of the token that was found meanwhile."""
-        return _is_refused(outcome) or (isinstance(outcome, Deferred) and not self._stopping)
 
     def _needs_token(self, outcome: Outcome, watch: Feedback) -> bool:
         """Whether a product is the first to be refused, and there is a token that may help."""
@@ -67,6 +63,11 @@ class Fetching:
         if not found and self._token.problem is None:
             watch.warn(f"a token is needed; {self._token.expected}")
         return found
+
+
+def _is_left(outcome: Outcome) -> bool:
+    """Whether a product is still to come when an executor was stopped because of the token."""
+    return _is_refused(outcome) or isinstance(outcome, Deferred)
 
 
 def _is_refused(outcome: Outcome) -> bool:
