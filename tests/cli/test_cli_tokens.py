@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from aiohttp import web
 
 from jwstsync.errors import ExitCode
 from jwstsync.sandbox import EXPIRED_TOKEN, STRANGER_TOKEN, TOKEN, Sandbox
 from tests.cli.archive import DOWNLOAD, EXCLUSIVE, FIRST, product_name, product_path
-from tests.cli.calls import CLOSED, Desk, manifest_text
+from tests.cli.calls import CLOSED, PATIENCE, Desk, manifest_text
 from tests.keyrings import MemoryKeyring, keyring_in_use
+
+if TYPE_CHECKING:
+    from tests.cli.terminals import Terminal
 
 SECRET = "0123456789abcdef0123456789abcdef"
 ALL = 'include = [{ extension = "fits" }]'
@@ -202,3 +207,29 @@ def test_a_frozen_run_without_a_token(desk: Desk, archive: Sandbox) -> None:
     assert applied.err.count("a token is needed; expected one in MAST_API_TOKEN, or stored by `jwstsync login`") == 1
     assert applied.out.endswith("\nDone: 4 fetched, 4 failed; 34.6 kB downloaded.\n")
     assert asked(archive, "/whoami") == [f"token {TOKEN}"]
+
+
+def test_somebody_is_asked_for_a_token_that_is_needed(desk: Desk, terminal: Terminal) -> None:
+    """In a terminal, where the manifest insists on exclusive products; what is typed is used, and not shown."""
+    desk.write(manifest("fetch"))
+    process = terminal.run(desk, "apply")
+    terminal.read("MAST token (not shown): ")
+    terminal.type(f"{TOKEN}\n")
+    shown = terminal.read("Do this? [y/N]: ")
+    terminal.type("y\n")
+    shown += terminal.read()
+
+    assert process.wait(PATIENCE) == ExitCode.OK
+    assert shown.endswith("Done: 8 fetched; 69.1 kB downloaded.\n")
+    assert TOKEN not in shown
+
+
+def test_nobody_is_asked_for_the_token_of_a_stand_in(bare: Desk, terminal: Terminal) -> None:
+    """With --sandbox a real token could only be shown to the wrong one."""
+    block = 'id = 5398\ninclude = [{ productFilename = "jw05398024*_cal.fits" }]'
+    bare.write(manifest("fetch", block))
+    process = terminal.run(bare, "apply", "--sandbox")
+    shown = terminal.read()
+
+    assert process.wait(PATIENCE) == ExitCode.TOKEN
+    assert "MAST token (" not in shown

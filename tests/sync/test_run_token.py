@@ -369,3 +369,26 @@ def test_a_file_that_does_not_fit_needs_a_good_token(place: Place) -> None:
 
     assert (report.exit_code, outcomes(report)[X]) == (ExitCode.TOKEN, "withheld")
     assert place.diary.warnings == [SAID]
+
+
+def test_a_file_that_does_not_fit_stays_where_nothing_exclusive_is_wanted(place: Place) -> None:
+    """Under "skip" no token is looked for, whatever stands in the product's place."""
+    with_access(place, "skip", "two\nlines")
+    place.file(X).parent.mkdir(parents=True)
+    place.file(X).write_bytes(b"<html>".ljust(2880))
+    report = place.apply()
+
+    assert (report.exit_code, outcomes(report)[X]) == (ExitCode.OK, "withheld")
+    assert place.archive.checked == []
+
+
+def test_a_refused_token_is_said_once(place: Place) -> None:
+    """Also where one product is to be fetched with it and another turns out to be."""
+    place.archive.add(Product("y_cal.fits", fits("y"), public=False))
+    with_access(place, "auto", OLD)
+    place.file(X).parent.mkdir(parents=True)
+    place.file(X).write_bytes(b"<html>".ljust(2880))
+    report = place.apply()
+
+    assert (report.exit_code, report.plan.token_problem) == (ExitCode.TOKEN, SAID)
+    assert (place.diary.warnings, place.archive.checked) == ([], [OLD])
