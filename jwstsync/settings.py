@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jwstsync.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ARCHIVE_URL = "JWSTSYNC_ARCHIVE_URL"
 TIMEOUT = "JWSTSYNC_TIMEOUT"
@@ -25,12 +25,14 @@ class Settings:
         timeout: Seconds for one query.
         token: The MAST token.
         keyring: Whether the token may also be looked for in the keyring.
+        ask_token: Asks somebody for the token; None where nobody is there.
     """
 
     archive_url: str | None = None
     timeout: float | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     keyring: bool = True
+    ask_token: Callable[[], str] | None = None
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:

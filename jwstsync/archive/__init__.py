@@ -1,4 +1,7 @@
-"""The archive, as the rest sees it: observations and products by proposal. How MAST is asked is in `mast`."""
+"""The archive, as the rest sees it: observations and products by proposal, and whose a token is.
+
+How MAST is asked is in `mast`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jwstsync.archive.auth import Identity
     from jwstsync.core.caom import Observation, ProductRow
 
 
@@ -19,4 +23,8 @@ class Archive(Protocol):
 
     def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
         """The product rows of these observations, one for each parent that lists a product, in the archive's order."""
+        ...
+
+    def whoami(self, token: str) -> Identity:
+        """Whom the archive takes the owner of a token for: nobody, if it is not good, or not any more."""
         ...

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 from requests.adapters import HTTPAdapter
 
+from jwstsync.archive.auth import Identity, ask_who, hidden
 from jwstsync.core.caom import (
     JWST,
     OBSERVATION_COLUMNS,
@@ -43,6 +44,7 @@ OBSERVATIONS_PER_REQUEST = 25
 CONNECT_TIMEOUT = 30.0  # seconds
 FIRST_POLL_PAUSE = 0.2  # seconds; astroquery itself asks again at once
 LONGEST_POLL_PAUSE = 5.0  # seconds
+WHOAMI_TIMEOUT = 30.0  # seconds; a run does not wait longer for this
 _WHOLE = frozenset({"group_id", "parent_group_id", "calib_level", "size", "sequence_number"})
 _REQUIRED = frozenset({"group_id", "parent_group_id"})
 _NAMES = frozenset({"data_uri", "filename", "obs_id"})
@@ -89,6 +91,23 @@ class MastArchive:
                 rows += _records(table, PRODUCT_COLUMNS, ProductRow)
         return rows
 
+    def whoami(self, token: str) -> Identity:
+        """Whom the archive takes the owner of a token for.
+
+        Not through astroquery: it sets no time limit, and shows the token to whatever host a redirect leads to.
+
+        Raises:
+            ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
+        """
+        clock = _Deadline(min(self._clock.timeout, WHOAMI_TIMEOUT))
+        clock.restart()
+        try:
+            with requests.Session() as session:
+                _limit(session, clock, self._agent)
+                return ask_who(session, f"{self._url}/whoami", token)
+        except Exception as error:  # noqa: BLE001 - as below; the texts of its causes may hold the token
+            raise ArchiveError(hidden(f"{self._url}/whoami: {_told(error, clock.timeout)}", token)) from None
+
     @contextmanager
     def _question(self, what: str) -> Iterator[Any]:
         try:
@@ -113,12 +132,16 @@ class MastArchive:
             portal.MAST_BUNDLE_URL = f"{self._url}/api/v0.1/Download/bundle"
             portal.TIMEOUT = self._clock.timeout
             portal._column_configs = {}  # noqa: SLF001 - shared by all servers otherwise
-            session = portal._session  # noqa: SLF001 - as above
-            session.headers["User-Agent"] = f"{self._agent} {session.headers['User-Agent']}"
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, _PoliteAdapter(self._clock))
+            _limit(portal._session, self._clock, self._agent)  # noqa: SLF001 - as above
             self._client = client
         return self._client
+
+
+def _limit(session: requests.Session, clock: _Deadline, agent: str) -> None:
+    """Gives a session its manners: a name, and an end to waiting."""
+    session.headers["User-Agent"] = f"{agent} {session.headers['User-Agent']}"
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _PoliteAdapter(clock))
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jwstsync.core.documents import OutcomeName
     from jwstsync.core.plan import Action, Plan
     from jwstsync.core.selection import Refused
+    from jwstsync.settings import Settings
     from jwstsync.sync.planning import Mode
     from jwstsync.sync.report import Report, Result
     from jwstsync.sync.run import Run
@@ -175,7 +176,7 @@ class _Call:
                 limit_rate=bounds.limit_rate,
                 max_duration=bounds.max_duration,
                 feedback=progress,
-                settings=session.settings,
+                settings=self._may_ask(session) if ask else session.settings,
             ) as run,
         ):
             self._show(session, run.plan)
@@ -188,6 +189,12 @@ class _Call:
                     self._tell(result)
             report = run.report()
         return self._tell_end(report, gravest([report.exit_code, *([stopping.code] if stopping.code else [])]))
+
+    def _may_ask(self, session: Session) -> Settings:
+        """The settings, with somebody to ask for a token; none is shown to a stand-in."""
+        from jwstsync.cli.access import ask_for_token
+
+        return session.settings if self._options.sandbox else replace(session.settings, ask_token=ask_for_token)
 
     def _show(self, session: Session, plan: Plan) -> None:
         if self._output.as_json:

@@ -83,7 +83,7 @@ def init(context: click.Context, proposals: tuple[int, ...]) -> int:
 def _archive(options: Globals) -> Iterator[Archive]:
     from jwstsync.sync.gather import open_archive
 
-    with archive_settings(options) as (url, timeout):
+    with archive_settings(options) as (url, timeout, _):
         yield open_archive(url, timeout)
 
 

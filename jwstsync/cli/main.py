@@ -23,6 +23,9 @@ _COMMANDS = {
     "apply": ("jwstsync.cli.apply", "Make the disk what the manifest says, and lock it."),
     "status": ("jwstsync.cli.compare", "Compare the lockfile with the disk, without the network."),
     "verify": ("jwstsync.cli.compare", "Hash every locked file; what is wrong, the next apply repairs."),
+    "login": ("jwstsync.cli.access", "Check a MAST token and store it in the keyring."),
+    "whoami": ("jwstsync.cli.access", "Tell whose token is used, and what it is good for."),
+    "logout": ("jwstsync.cli.access", "Remove the token from the keyring."),
     "schema": ("jwstsync.cli.reference", "Print the JSON Schema of manifests, lockfiles, plans or events."),
     "sandbox": ("jwstsync.cli.reference", "Serve a small stand-in for MAST on localhost, until Ctrl-C."),
 }
@@ -33,7 +36,7 @@ _COMMANDS = {
     homes=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Every option can be set in the environment as JWSTSYNC_<OPTION>; a flag wins. "
-    "The MAST token is read from MAST_API_TOKEN.",
+    "The MAST token is read from MAST_API_TOKEN, or else from the keyring.",
 )
 @click.version_option(package_name="jwstsync", message="jwstsync %(version)s")
 def command() -> None:

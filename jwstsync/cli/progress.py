@@ -35,7 +35,8 @@ class Progress:
         self._bars: Bars | None = None
         self._whole: TaskID | None = None
         self._running: dict[str, TaskID] = {}
-        self._files = self._received = self._ended = self._expected = self._hashed = 0
+        self._ended: set[str] = set()
+        self._files = self._received = self._expected = self._hashed = 0
         self._told = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -81,7 +82,7 @@ class Progress:
             self._received += count
             if self._bars is None:
                 amount = f"{size_text(self._received)} of {size_text(self._expected)}"
-                self._tell_at_times(f"{self._ended} of {self._files} files, {amount}")
+                self._tell_at_times(f"{len(self._ended)} of {self._files} files, {amount}")
                 return
             if fetch.uri in self._running:
                 self._bars.advance(self._running[fetch.uri], count)
@@ -91,13 +92,13 @@ class Progress:
     def ended(self, fetch: Fetch) -> None:
         """Takes the file's bar away."""
         with self._lock:
-            self._ended += 1
+            self._ended.add(fetch.uri)  # which may come again
             if self._bars is None:
                 return
             if fetch.uri in self._running:
                 self._bars.remove_task(self._running.pop(fetch.uri))
             if self._whole is not None:
-                self._bars.update(self._whole, description=f"{self._ended} of {self._files} files")
+                self._bars.update(self._whole, description=f"{len(self._ended)} of {self._files} files")
 
     def _tell_at_times(self, text: str) -> None:
         now = time.monotonic()

@@ -54,16 +54,16 @@ def session_of(context: click.Context) -> Iterator[Session]:
 @contextmanager
 def sandbox_settings(settings: Settings) -> Iterator[tuple[str, Settings]]:
     """A running stand-in's address, and settings that never show it the user's own token."""
-    from jwstsync.sandbox import TOKEN, Sandbox
+    from jwstsync.sandbox import TOKENS, Sandbox
 
     with Sandbox() as sandbox:
-        token = TOKEN if settings.token == TOKEN else None
+        token = settings.token if settings.token in TOKENS else None
         yield sandbox.url, replace(settings, archive_url=sandbox.url, token=token, keyring=False)
 
 
 @contextmanager
-def archive_settings(options: Globals) -> Iterator[tuple[str, float]]:
-    """The archive's address and time limit for commands that need no manifest.
+def archive_settings(options: Globals) -> Iterator[tuple[str, float, Settings]]:
+    """The archive's address and time limit, and the settings, for commands that need no manifest.
 
     Raises:
         UsageError: An option or variable has no sense.
@@ -77,10 +77,10 @@ def archive_settings(options: Globals) -> Iterator[tuple[str, float]]:
     default = Manifest(PurePath(MANIFEST_NAME), Archive(), Destination(), Limits(), ())
     archive = _with_wishes(default, options, settings).archive
     if not options.sandbox:
-        yield archive.url, archive.timeout
+        yield archive.url, archive.timeout, settings
         return
-    with sandbox_settings(settings) as (url, _):
-        yield url, archive.timeout
+    with sandbox_settings(settings) as (url, private):
+        yield url, archive.timeout, private
 
 
 def _with_wishes(manifest: Manifest, options: Globals, settings: Settings) -> Manifest:

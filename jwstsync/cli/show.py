@@ -51,6 +51,8 @@ def warn_of(output: Output, plan: Plan) -> None:
     """Says on stderr what the plan could not take into account."""
     from jwstsync.sync.planning import disbelief
 
+    if plan.token_problem:
+        output.warning(plan.token_problem)
     for error in plan.goal.failed.values():
         output.warning(f"{error}; what is locked of it stays")
     if plan.goal.disbelieved:

@@ -228,10 +228,14 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every selected or locked product with its one action, by proposal and URI, and the goal behind it."""
+    """Every selected or locked product with its one action, by proposal and URI, and the goal behind it.
+
+    ``token_problem`` tells why the user's token, where one is needed, is refused.
+    """
 
     actions: Sequence[Action]
     goal: Goal
+    token_problem: str | None = None
 
     def of(self, *kinds: ActionKind) -> list[Action]:
         """The actions of these kinds."""
@@ -241,6 +245,11 @@ class Plan:
     def transfers(self) -> list[Action]:
         """The actions that download."""
         return self.of(*TRANSFERS)
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether anything that is to be downloaded is under exclusive access."""
+        return any(action.wanted is not None and not action.wanted.public for action in self.transfers)
 
     @property
     def differences(self) -> list[Action]:

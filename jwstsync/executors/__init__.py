@@ -30,6 +30,10 @@ class Cause(StrEnum):
     DISK_FULL = "disk_full"
 
 
+REFUSALS = frozenset({Cause.UNAUTHORIZED, Cause.FORBIDDEN})
+"""The causes that another token may be of help against."""
+
+
 def disk_cause(error: OSError) -> Cause:
     """What an error of the disk counts as: nothing fits any more, or just this file does not.
 

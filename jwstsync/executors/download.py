@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from jwstsync.core.access import with_a_chance
 from jwstsync.core.retry import HOST_FAILURES
-from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome
+from jwstsync.executors import REFUSALS, Cause, Deferred, Done, Failed, Outcome
 from jwstsync.executors.engine import Engine
 from jwstsync.executors.pacing import Timing
 
@@ -85,7 +86,13 @@ class DownloadExecutor:
         tell(None)
 
     async def _download(self, waiting: deque[Fetch], watch: Watch, tell: Callable[[Outcome], None]) -> None:
-        engine = Engine(self._server, self._parts, self._committer, watch, tell, self._timing)
+        def told(outcome: Outcome) -> None:
+            tell(outcome)
+            for other in _given_up(waiting, outcome):
+                watch.ended(other.fetch)
+                tell(other)
+
+        engine = Engine(self._server, self._parts, self._committer, watch, told, self._timing)
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(_THREADS, "disk"))
         self._stop = lambda: loop.call_soon_threadsafe(engine.stop)
@@ -106,6 +113,18 @@ class _Queue:
     async def next(self) -> Fetch | None:
         """The next fetch, or None when there is no more."""
         return self._waiting.popleft() if self._waiting else None
+
+
+def _given_up(waiting: deque[Fetch], outcome: Outcome) -> list[Failed]:
+    """What of the waiting is not tried because of an outcome; it waits no longer."""
+    if not isinstance(outcome, Failed) or outcome.cause not in REFUSALS:
+        return []
+    left, hopeless = with_a_chance(waiting, outcome.fetch)
+    waiting.clear()
+    waiting.extend(left)
+    proposal = outcome.fetch.wanted.proposal
+    why = f"not tried, as another exclusive product of proposal {proposal} was refused: {outcome.error}"
+    return [Failed(fetch, outcome.cause, why) for fetch in hopeless]
 
 
 def _unreached(before: int, outcome: Outcome) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
+
+from jwstsync.hosts import may_see_token
 
 _READ_BUFFER = 1 << 18
 _CONNECT_TIMEOUT = 30.0  # seconds
@@ -18,7 +20,7 @@ class Server:
     """Where products are downloaded from, and how it is talked to.
 
     Attributes:
-        url: The archive's server; the token goes to no other host.
+        url: The archive's server; only it, and hosts that belong to it, are sent the token.
         agent: How this program names itself.
         connections: How many downloads at once.
         timeout: Seconds of a query; a download without a byte for this long, or for 60 s, has stalled.
@@ -31,7 +33,7 @@ class Server:
     agent: str
     connections: int
     timeout: float
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     use_checksums: bool = True
     limit_rate: float | None = None
 
@@ -77,8 +79,8 @@ class Server:
     async def _authorized(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Sends the token to the archive and to nobody else, and nothing that was found in a redirect's address."""
+        """Sends the token to whom it is for, also after a redirect, and nothing that was found in an address."""
         request.headers.popall("Authorization", None)
-        if self.token and request.url.origin() == URL(self.url).origin():
+        if self.token and may_see_token(request.url, URL(self.url)):
             request.headers["Authorization"] = f"token {self.token}"
         return await handler(request)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from jwstsync.sandbox.catalogue import Catalogue
 from jwstsync.sandbox.routes import Fault, Received
 from jwstsync.sandbox.server import Sandbox, serve
-from jwstsync.sandbox.tokens import EXPIRED_TOKEN, STRANGER_TOKEN, TOKEN
+from jwstsync.sandbox.tokens import EXPIRED_TOKEN, STRANGER_TOKEN, TOKEN, TOKENS
 
 __all__ = [
     "EXPIRED_TOKEN",
     "STRANGER_TOKEN",
     "TOKEN",
+    "TOKENS",
     "Catalogue",
     "Fault",
     "Received",

@@ -19,6 +19,9 @@ STRANGER_TOKEN = "sandbox-stranger-token"  # noqa: S105  # as above
 EXPIRED_TOKEN = "sandbox-expired-token"  # noqa: S105  # as above
 """Not good any more; refused like one that was never issued."""
 
+TOKENS = frozenset({TOKEN, STRANGER_TOKEN, EXPIRED_TOKEN})
+"""All of them, good or not."""
+
 _NAMES = {TOKEN: "Sandbox User", STRANGER_TOKEN: "Sandbox Stranger"}
 
 

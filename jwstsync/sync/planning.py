@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jwstsync.archive.auth import find_token
 from jwstsync.core.goal import goal_of
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
 from jwstsync.core.selection import Selection, select
@@ -17,11 +16,13 @@ from jwstsync.store.lockfiles import read_lockfile
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Silence
 from jwstsync.sync.gather import gather, open_archive
+from jwstsync.sync.token import Token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jwstsync.archive import Archive
+    from jwstsync.archive.auth import Identity
     from jwstsync.core.lockfile import Lockfile
     from jwstsync.core.manifest import Manifest
     from jwstsync.sync.feedback import Feedback
@@ -99,32 +100,35 @@ class Question:
     feedback: Feedback
     settings: Settings
 
-    def answer(self, tree: Tree, lockfile: Lockfile) -> tuple[Plan, str | None]:
-        """The plan, and the token if one was looked for."""
+    def answer(self, tree: Tree, lockfile: Lockfile) -> tuple[Plan, Token]:
+        """The plan, and the token, which is looked for only if the plan needs one.
+
+        Raises:
+            JwstsyncError: The archive can not be asked, a file not be read, or what was found can be no token.
+        """
         selection = self._selection() if self.mode in {Mode.DEFAULT, Mode.LOCKED} else None
-        token = None
-        if selection is not None and not all(one.public for one in selection.products.values()):
-            token = self.token()
         goal = goal_of(selection, lockfile, allow_empty=self.allow_empty)
         disk = tree.observe(goal.paths)
         unknown = paths_to_hash(goal, lockfile, disk)
         if unknown:
             self.feedback.phase(f"hashing {len(unknown)} files")
             disk = tree.hashed(disk, unknown, self.feedback.hashed)
-        access = Access(self.manifest.archive.exclusive_access, token=token is not None)
-        return decide(goal, lockfile, disk, access), token
+        token = Token(self.manifest, self.settings, self._whoami, self.feedback)
+        mode = self.manifest.archive.exclusive_access
+        found = decide(goal, lockfile, disk, Access(mode, token=True))
+        if found.needs_token and token.find() is None:
+            found = replace(decide(goal, lockfile, disk, Access(mode)), token_problem=token.problem)
+        return found, token
 
-    def token(self) -> str | None:
-        """The user's token, if there is one.
+    def _whoami(self, token: str) -> Identity:
+        self.feedback.phase(f"asking {self.manifest.archive.url} about the token")
+        return self._asked().whoami(token)
 
-        Raises:
-            TokenError: It can not be one.
-        """
-        return find_token(self.settings.token, keyring=self.settings.keyring)
+    def _asked(self) -> Archive:
+        return self.archive or open_archive(self.manifest.archive.url, self.manifest.archive.timeout)
 
     def _selection(self) -> Selection:
-        archive = self.archive or open_archive(self.manifest.archive.url, self.manifest.archive.timeout)
-        listings, failed = gather(self.manifest, archive, self.feedback)
+        listings, failed = gather(self.manifest, self._asked(), self.feedback)
         if failed and self.mode is Mode.LOCKED:
             raise ArchiveError("\n".join(failed.values()))
         return select(self.manifest, listings, failed)

@@ -70,16 +70,20 @@ _EXIT_CODES = {
 }
 
 
-def report_of(plan: Plan, results: Iterable[Result], exclusive_access: str) -> Report:
+def report_of(
+    plan: Plan, results: Iterable[Result], exclusive_access: str, *, token_is_refused: bool = False
+) -> Report:
     """How a run ended that went so far.
 
     Args:
         plan: What was to happen.
         results: What has become of it.
         exclusive_access: As the manifest has it.
+        token_is_refused: Whether there is a token, and it is of no use.
     """
     told = tuple(results)
-    return Report(plan, told, gravest(_exit_codes(plan, told, exclusive_access)))
+    codes = [*_exit_codes(plan, told, exclusive_access), *([ExitCode.TOKEN] if token_is_refused else [])]
+    return Report(plan, told, gravest(codes))
 
 
 def _exit_codes(plan: Plan, results: Sequence[Result], exclusive_access: str) -> Iterator[ExitCode]:
@@ -97,6 +101,8 @@ def plan_exit_codes(plan: Plan) -> Iterator[ExitCode]:
         yield ExitCode.ARCHIVE
     if plan.goal.refused:
         yield ExitCode.PRODUCTS_FAILED
+    if plan.token_problem:
+        yield ExitCode.TOKEN
 
 
 def gave_up(results: Iterable[Result]) -> bool:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from jwstsync.core.amounts import parse_duration, parse_rate
-from jwstsync.core.plan import Access, Action, ActionKind, queue_order
+from jwstsync.core.plan import Access, Action, ActionKind
 from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.errors import LimitError, StoreError, TokenError, UsageError
-from jwstsync.executors import Cause, Done, Executor, Failed, Outcome, disk_cause
+from jwstsync.executors import REFUSALS, Cause, Done, Executor, Failed, Outcome, disk_cause
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.commit import Committer, landing_in_place
 from jwstsync.store.formats import format_problem
@@ -20,6 +20,7 @@ from jwstsync.store.runlock import run_lock
 from jwstsync.store.tree import Tree
 from jwstsync.sync.clock import Clock
 from jwstsync.sync.feedback import Feedback, Silence
+from jwstsync.sync.fetching import Fetching
 from jwstsync.sync.gather import AGENT
 from jwstsync.sync.planning import Mode, Question, check_locked, limit_problem, named
 from jwstsync.sync.recording import Recording
@@ -72,7 +73,7 @@ class Run:
         self._ends_at = ends_at
         self._folded_at = clock.now()
         self._folded_at_stop = False
-        self._executor: Executor | None = None
+        self._executor: Fetching | None = None
         self._stopping = self._out_of_time = False
         self._begun = False
 
@@ -164,12 +165,11 @@ class Run:
     def _fetched(self, actions: dict[str, Action]) -> Iterator[Result]:
         if not actions:
             return
-        fetches = queue_order(action.fetch for action in actions.values())
-        token = self._token or (self._question.token() if self._mode is Mode.FROZEN else None)
-        self._executor = self._make_executor(self._manifest, token, Parts(self._tree.parts_folder), self._committer)
+        parts, make = Parts(self._tree.parts_folder), self._make_executor
+        self._executor = Fetching(lambda token: make(self._manifest, token, parts, self._committer), self._token)
         if self._stopping:
             self._executor.stop()
-        for outcome in self._executor.run(fetches, self._feedback):
+        for outcome in self._executor.run([action.fetch for action in actions.values()], self._feedback):
             yield self._result(actions[outcome.fetch.uri], outcome)
 
     def _result(self, action: Action, outcome: Outcome) -> Result:
@@ -177,12 +177,12 @@ class Run:
             return Result(action, "done", fetched=outcome.locked.size)
         if not isinstance(outcome, Failed):
             return self._deferred(action, outcome.why)
-        exclusive = action.wanted is not None and not action.wanted.public
-        refused = outcome.cause in {Cause.UNAUTHORIZED, Cause.FORBIDDEN}
-        if refused and exclusive and self._manifest.archive.exclusive_access == "auto":
-            return Result(action, "withheld", outcome.error)
-        cause = Cause.UNAUTHORIZED if refused and exclusive else outcome.cause
-        return Result(action, "failed", outcome.error, cause)
+        error = self._token.hidden(outcome.error)
+        if action.wanted is None or action.wanted.public or outcome.cause not in REFUSALS:
+            return Result(action, "failed", error, outcome.cause)
+        if self._manifest.archive.exclusive_access == "auto":
+            return Result(action, "withheld", error)
+        return Result(action, "failed", error, Cause.UNAUTHORIZED)
 
     def _deferred(self, action: Action, why: str) -> Result:
         return Result(action, "deferred", f"--max-duration: {why}" if self._out_of_time else why)
@@ -193,9 +193,7 @@ class Run:
         if self._stopping:
             return self._deferred(action, "stopped before it was hashed")
         if digest is None or not self._is_right(action, digest):
-            access = Access(self._manifest.archive.exclusive_access, token=self._token is not None)
-            allowed = action.wanted is not None and access.allows(action.wanted)
-            return None if allowed else Result(action, "withheld", "exclusive access")
+            return None if self._access_allows(action) else Result(action, "withheld", "exclusive access")
         self._feedback.hashed(digest.size)
         locked = action.fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
         try:
@@ -213,6 +211,12 @@ class Run:
         place = self._tree.place(action.path)
         return md5 in {None, digest.md5} and format_problem(place, action.path.rpartition("/")[2]) is None
 
+    def _access_allows(self, action: Action) -> bool:
+        access = Access(self._manifest.archive.exclusive_access, token=True)
+        if action.wanted is None or not access.allows(action.wanted):
+            return False
+        return action.wanted.public or self._token.find_late() is not None
+
     def close(self) -> None:
         """Records what was done, if anything was begun: in the lockfile, unless it must not change, and locally.
 
@@ -225,15 +229,16 @@ class Run:
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
         withheld = self.plan.of(ActionKind.WITHHOLD)
-        if self._begun and withheld and self._manifest.archive.exclusive_access == "fetch":
-            self._feedback.warn(f"{len(withheld)} exclusive products need a token; expected one in MAST_API_TOKEN")
+        if self._begun and withheld and not self._token.problem and self._manifest.archive.exclusive_access == "fetch":
+            self._feedback.warn(f"{len(withheld)} exclusive products need a token; {self._token.expected}")
         if gave_up(self._results):
             url = self._manifest.archive.url
             self._feedback.warn(f"{url}: {HOST_FAILURES} products in a row could not be had; the rest is left")
 
     def report(self) -> Report:
         """How the run ended, as far as it went."""
-        return report_of(self.plan, self._results, self._manifest.archive.exclusive_access)
+        mode, refused = self._manifest.archive.exclusive_access, self._token.problem is not None
+        return report_of(self.plan, self._results, mode, token_is_refused=refused)
 
 
 def download_executor(

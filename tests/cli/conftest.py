@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shutil
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from jwstsync.cli.main import run
 from jwstsync.sandbox import Sandbox
 from tests.cli.archive import catalogue
 from tests.cli.calls import ONE, Desk, isolate
+from tests.cli.terminals import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,3 +76,11 @@ def clone(bare: Desk, archive: Sandbox, fetched: Path) -> Desk:
     shutil.copy(fetched / "jwstsync.lock", bare.folder)
     bare.set(JWSTSYNC_ARCHIVE_URL=archive.url)
     return bare
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """A terminal."""
+    here, there = pty.openpty()
+    yield Terminal(here, there)
+    os.close(here)

@@ -77,7 +77,7 @@ def test_a_token_that_can_not_be_one(desk: Desk) -> None:
     refused = desk.call("apply")
 
     assert refused.code == ExitCode.TOKEN
-    assert refused.err.startswith("jwstsync: MAST token: expected printable ASCII")
+    assert refused.err.startswith("jwstsync: MAST token from MAST_API_TOKEN: expected at most 4096 printable ASCII")
     assert SECRET not in refused.err + refused.out
 
 

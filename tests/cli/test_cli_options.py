@@ -14,7 +14,19 @@ from tests.cli.calls import BOTH, ONE, Called, Desk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("init", "search", "plan", "apply", "status", "verify", "schema", "sandbox")
+COMMANDS = (
+    "init",
+    "search",
+    "plan",
+    "apply",
+    "status",
+    "verify",
+    "login",
+    "whoami",
+    "logout",
+    "schema",
+    "sandbox",
+)
 GLOBALS = ("--manifest", "--sandbox", "--timeout", "--json", "--verbose", "--quiet", "--color")
 CAL = product_name(FIRST)
 SLOW = ONE.replace("[[proposal]]", "[archive]\ntimeout = 0.001\n\n[[proposal]]")

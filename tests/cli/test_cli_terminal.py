@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
-import select
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,53 +20,14 @@ from tests.cli.archive import FIRST, product_path
 from tests.cli.calls import ONE, PATIENCE, Desk
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from tests.cli.terminals import Terminal
 
 PLAN = "jwstsync plan: 1 proposal, 4 products locked"
 QUESTION = "Do this? [y/N]: "
+OTHER = Fetch(Selected(uri="mast:b", path=ProductPath("JWST/b_cal.fits"), proposal=1))
 FETCH = Fetch(Selected(uri="mast:a", path=ProductPath("JWST/a_cal.fits"), proposal=1, size=100))
-
-
-@dataclass
-class Terminal:
-    """A terminal: the end at which somebody sits, and the end that processes are given."""
-
-    here: int
-    there: int
-
-    def run(
-        self, desk: Desk, *arguments: str, stdout: int | None = None, stderr: int | None = None
-    ) -> subprocess.Popen[str]:
-        """Begins the command in this terminal, but for the streams that lead elsewhere."""
-        process = desk.spawn(*arguments, stdin=self.there, stdout=stdout or self.there, stderr=stderr or self.there)
-        os.close(self.there)
-        return process
-
-    def read(self, until: str = "") -> str:
-        """What the terminal shows up to ``until``, or up to the end of the process."""
-        shown = b""
-        while not until or not shown.endswith(until.encode()):
-            assert select.select([self.here], [], [], PATIENCE)[0]
-            try:
-                more = os.read(self.here, 4096)
-            except OSError:  # Linux: nobody is at the other end any more
-                break
-            shown += more
-        return shown.decode().replace("\r\n", "\n")
-
-    def type(self, text: str) -> None:
-        """Types on the keyboard."""
-        os.write(self.here, text.encode())
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    """A terminal."""
-    here, there = pty.openpty()
-    yield Terminal(here, there)
-    os.close(here)
 
 
 def test_somebody_says_no(clone: Desk, terminal: Terminal) -> None:
@@ -279,7 +236,7 @@ def test_bars(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("FORCE_COLOR", "1")
     with Progress(Output(Globals(color="never"))) as shown:
         shown.received(FETCH, 1)
-        shown.ended(FETCH)
+        shown.ended(OTHER)
         shown.expect(2, 200)
         shown.started(FETCH, 100)
         shown.started(FETCH, 100)
@@ -289,6 +246,7 @@ def test_bars(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
         assert [bar.description for bar in shown._bars.tasks] == ["0 of 2 files", "a_cal.fits"]  # noqa: SLF001
         assert [(bar.completed, bar.total) for bar in shown._bars.tasks] == [(60, 200), (60, 100)]  # noqa: SLF001
         shown.ended(FETCH)
+        shown.ended(FETCH)  # it came again
         assert [bar.description for bar in shown._bars.tasks] == ["2 of 2 files"]  # noqa: SLF001
 
     assert "something is odd" in capsys.readouterr().err

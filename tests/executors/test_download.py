@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jwstsync.core.layout import ProductPath
-from jwstsync.executors import Done
+from jwstsync.executors import Done, Failed
 from tests.core.strategies import md5_of, sha256_of
 from tests.executors.bench import AGENT, bench_at, fits, names
 from tests.executors.fault_server import FaultServer, chunked, held, redirect, together, until_closed, whole
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from jwstsync.core.plan import Fetch
     from tests.executors.bench import Bench
 
 TOKEN = "a-token"
@@ -174,6 +175,37 @@ def test_token_follows_a_redirect_within_the_archive(bench: Bench) -> None:
 
     assert names(bench.fetched(bench.offer("a.fits", fits(), redirect("/there/b.fits")), token=TOKEN)) == ["a.fits"]
     assert [asked.headers["authorization"] for asked in bench.server.requests] == [f"token {TOKEN}"] * 2
+
+
+@pytest.mark.parametrize(("status", "cause"), [("401 Unauthorized", "unauthorized"), ("403 Forbidden", "forbidden")])
+def test_one_refusal_is_enough_for_a_proposal(bench: Bench, status: str, cause: str) -> None:
+    """Its other exclusive products are not tried; public ones and those of other proposals are."""
+    refused = whole(b"no right", status)
+    closed = [exclusive(bench.offer(f"{letter}.fits", fits(), refused), 1) for letter in "abcdef"]
+    others = [exclusive(bench.offer("other.fits", fits()), 2), bench.offer("public.fits", fits())]
+    outcomes = bench.fetched(*closed, *others, connections=1)
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+
+    assert names(outcomes) == ["other.fits", "public.fits"]
+    assert [asked.name for asked in bench.server.requests] == ["a.fits", "other.fits", "public.fits"]
+    assert [outcome.cause for outcome in failed] == [cause] * 6
+    assert {outcome.error for outcome in failed[1:]} == {
+        "not tried, as another exclusive product of proposal 1 was refused: " + failed[0].error
+    }
+    assert sum(bench.watch.ended_times.values()) == 8
+
+
+def test_a_refused_public_product_says_nothing_of_others(bench: Bench) -> None:
+    """It may be about to move to the public store: all others are tried."""
+    fetches = [bench.offer(f"{letter}.fits", fits(), whole(b"not yet", "401 Unauthorized")) for letter in "abc"]
+
+    assert names(bench.fetched(*fetches, connections=1), Failed) == ["a.fits", "b.fits", "c.fits"]
+    assert len(bench.server.requests) == 3
+
+
+def exclusive(fetch: Fetch, proposal: int) -> Fetch:
+    """The same product, under exclusive access."""
+    return replace(fetch, wanted=replace(fetch.wanted, proposal=proposal, public=False))
 
 
 def test_proxy_of_the_environment_is_used(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from jwstsync.archive.auth import Identity
 from jwstsync.core.caom import Observation, ProductRow
 from jwstsync.errors import ArchiveError
 from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome
@@ -97,6 +98,9 @@ class FakeArchive:
         asked: The proposals that it was asked for.
         sent: The file names of the products that were downloaded, or tried.
         tokens: The token that came with each run of downloads.
+        checked: The tokens whose owners were asked for.
+        refused: The tokens that are not good any more.
+        knows_nobody: Whether it can not say whose a token is.
         troubles: What happens to the download of a product in place of success.
     """
 
@@ -106,6 +110,9 @@ class FakeArchive:
         self.asked: list[int] = []
         self.sent: list[str] = []
         self.tokens: list[str | None] = []
+        self.checked: list[str] = []
+        self.refused: set[str] = set()
+        self.knows_nobody = False
         self.troubles: dict[str, Cause] = {}
 
     def add(self, *products: Product) -> None:
@@ -129,6 +136,13 @@ class FakeArchive:
     def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
         """The rows of these observations."""
         return [product.row for product in self.holdings.values() if product.group in group_ids]
+
+    def whoami(self, token: str) -> Identity:
+        """Whose a token is."""
+        self.checked.append(token)
+        if self.knows_nobody:
+            raise ArchiveError("whoami: down for maintenance")
+        return Identity(anonymous=token in self.refused, name="Somebody")
 
     def executor(self, _: Manifest, token: str | None, parts: Parts, committer: Committer) -> Executor:
         """What downloads from here."""

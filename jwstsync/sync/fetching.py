@@ -1,0 +1,74 @@
+"""Fetching with the token once it is needed: what is refused before comes again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jwstsync.core.plan import queue_order
+from jwstsync.executors import REFUSALS, Deferred, Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from jwstsync.core.plan import Fetch
+    from jwstsync.executors import Executor, Outcome
+    from jwstsync.sync.feedback import Feedback
+    from jwstsync.sync.token import Token
+
+
+class Fetching:
+    """An executor that is given the token only when something needs it.
+
+    A lockfile does not tell what is under exclusive access. Where the token was not looked for before, it is when the
+    first product is refused; what is under way then is stopped, and all that is left comes again.
+
+    Args:
+        make: Makes an executor with a token, or with none.
+        token: The user's token.
+    """
+
+    def __init__(self, make: Callable[[str | None], Executor], token: Token) -> None:
+        self._make = make
+        self._token = token
+        self._executor: Executor | None = None
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Ends the run soon; what is not done is deferred. May be called from a signal handler."""
+        self._stopping = True
+        if self._executor is not None:
+            self._executor.stop()
+
+    def run(self, fetches: Sequence[Fetch], watch: Feedback) -> Iterator[Outcome]:
+        """One outcome for each fetch, as soon as it is known."""
+        waiting = list(fetches)
+        while waiting:
+            again: list[Fetch] = []
+            self._executor = executor = self._make(self._token.find() if self._token.sought else None)
+            if self._stopping:
+                executor.stop()
+            for outcome in executor.run(queue_order(waiting), watch):
+                if not (_is_left(outcome) if again else self._needs_token(outcome, watch)):
+                    yield outcome
+                    continue
+                again.append(outcome.fetch)
+                executor.stop()
+            waiting = again
+
+    def _needs_token(self, outcome: Outcome, watch: Feedback) -> bool:
+        """Whether a product is the first to be refused, and there is a token that may help."""
+        if self._token.sought or not _is_refused(outcome):
+            return False
+        found = self._token.find_late() is not None
+        if not found and self._token.problem is None:
+            watch.warn(f"a token is needed; {self._token.expected}")
+        return found
+
+
+def _is_left(outcome: Outcome) -> bool:
+    """Whether a product is still to come when an executor was stopped because of the token."""
+    return _is_refused(outcome) or isinstance(outcome, Deferred)
+
+
+def _is_refused(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failed) and outcome.cause in REFUSALS
