@@ -6,48 +6,23 @@ a time limit, and whatever goes wrong leaves here as `ArchiveError`. What the ro
 
 from __future__ import annotations
 
-import io
-import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import requests
-from requests.adapters import HTTPAdapter
 
-from jwstsync.core.caom import (
-    JWST,
-    OBSERVATION_COLUMNS,
-    PRODUCT_COLUMNS,
-    Column,
-    Kind,
-    Observation,
-    ProductRow,
-    Value,
-)
+from jwstsync.archive.rows import records
+from jwstsync.archive.transport import CONNECT_TIMEOUT, Deadline, PoliteAdapter
+from jwstsync.core.caom import JWST, OBSERVATION_COLUMNS, PRODUCT_COLUMNS, Observation, ProductRow
 from jwstsync.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from socket import socket
-
-    from requests import PreparedRequest, Response
-    from typing_extensions import Buffer
+    from collections.abc import Iterator, Sequence
 
 # Not checked against the live archive: how many observations one product request bears. STScI's notebooks advise
 # groups of five, astroquery's development version sends 500; large proposals time out without batches.
 OBSERVATIONS_PER_REQUEST = 25
-CONNECT_TIMEOUT = 30.0  # seconds
-FIRST_POLL_PAUSE = 0.2  # seconds; astroquery itself asks again at once
-LONGEST_POLL_PAUSE = 5.0  # seconds
-_WHOLE = frozenset({"group_id", "parent_group_id", "calib_level", "size", "sequence_number"})
-_REQUIRED = frozenset({"group_id", "parent_group_id"})
-_NAMES = frozenset({"data_uri", "filename", "obs_id"})
-
-_Record = TypeVar("_Record", Observation, ProductRow)
 
 
 class MastArchive:
@@ -61,7 +36,7 @@ class MastArchive:
 
     def __init__(self, url: str, *, timeout: float, agent: str) -> None:
         self._url = url
-        self._clock = _Deadline(timeout)
+        self._clock = Deadline(timeout)
         self._agent = agent
         self._client: Any = None
 
@@ -73,7 +48,7 @@ class MastArchive:
         """
         with self._question(f"observations of proposal {proposal_id}") as client:
             table = client.query_criteria(proposal_id=str(proposal_id), obs_collection=JWST)
-            return _records(table, OBSERVATION_COLUMNS, Observation)
+            return records(table, OBSERVATION_COLUMNS, Observation)
 
     def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
         """The product rows of these observations, one for each parent that lists a product.
@@ -86,7 +61,7 @@ class MastArchive:
             batch = [str(group_id) for group_id in group_ids[start : start + OBSERVATIONS_PER_REQUEST]]
             with self._question(f"products of {len(batch)} observations from {batch[0]}") as client:
                 table = client.get_product_list(batch)
-                rows += _records(table, PRODUCT_COLUMNS, ProductRow)
+                rows += records(table, PRODUCT_COLUMNS, ProductRow)
         return rows
 
     @contextmanager
@@ -116,133 +91,9 @@ class MastArchive:
             session = portal._session  # noqa: SLF001 - as above
             session.headers["User-Agent"] = f"{self._agent} {session.headers['User-Agent']}"
             for scheme in ("https://", "http://"):
-                session.mount(scheme, _PoliteAdapter(self._clock))
+                session.mount(scheme, PoliteAdapter(self._clock))
             self._client = client
         return self._client
-
-
-@dataclass
-class _Deadline:
-    """The time that is left for one query."""
-
-    timeout: float
-    _end: float = 0.0
-
-    def restart(self) -> None:
-        self._end = time.monotonic() + self.timeout
-
-    def left(self) -> float:
-        seconds = self._end - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError
-        return seconds
-
-
-class _PoliteAdapter(HTTPAdapter):
-    """Gives every request a time limit, and the server a pause between polls.
-
-    astroquery sets no time limit on its requests, and polls by posting the same body again at once.
-    """
-
-    def __init__(self, clock: _Deadline) -> None:
-        super().__init__()
-        self._clock = clock
-        self._last_body: object = None
-        self._pause = FIRST_POLL_PAUSE
-
-    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - passed on
-        """Sends one request within the time that is left."""
-        self._wait_before(request.body)
-        left = self._clock.left()
-        kwargs["timeout"] = (min(CONNECT_TIMEOUT, left), left)
-        return super().send(request, *args, **kwargs)
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as above
-        """Connections whose answers are read within the time that is left."""
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = partial(_bounded, type(pool).ConnectionCls, self._clock)
-        return pool
-
-    def _wait_before(self, body: object) -> None:
-        if body is None or body != self._last_body:
-            self._last_body, self._pause = body, FIRST_POLL_PAUSE
-            return
-        time.sleep(min(self._pause, self._clock.left()))
-        self._pause = min(self._pause * 1.5, LONGEST_POLL_PAUSE)
-
-
-def _bounded(connect: Callable[..., Any], clock: _Deadline, **address: Any) -> Any:  # noqa: ANN401 - urllib3's
-    connection = connect(**address)
-    connection.response_class = partial(_BoundedResponse, clock)
-    return connection
-
-
-class _BoundedResponse(HTTPResponse):
-    """A response that is read within the time that is left, headers and body, however slowly it drips."""
-
-    def __init__(self, clock: _Deadline, connected: socket, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
-        super().__init__(connected, **kwargs)
-        self.fp = io.BufferedReader(_BoundedStream(self.fp.detach(), connected, clock))
-
-
-class _BoundedStream(io.RawIOBase):
-    """What comes from a socket, each time waited for no longer than the time that is left."""
-
-    def __init__(self, stream: io.RawIOBase, connected: socket, clock: _Deadline) -> None:
-        self._stream = stream
-        self._connected = connected
-        self._clock = clock
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer, /) -> int | None:
-        self._connected.settimeout(self._clock.left())
-        return self._stream.readinto(buffer)
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
-def _records(table: Any, columns: Mapping[str, Column], record: type[_Record]) -> list[_Record]:  # noqa: ANN401
-    """The rows of an astropy table as records; columns that are absent are null, unknown ones are passed over."""
-    known = [column for column in columns.values() if column.name in table.colnames]
-    absent = [column.name for column in columns.values() if column.attribute in _REQUIRED and column not in known]
-    if absent and len(table):
-        raise ArchiveError(f"column {absent[0]}: expected it in every answer")
-    names = [column.attribute for column in known]
-    values = [[_value(value, column) for value in table[column.name].tolist()] for column in known]
-    blank = dict.fromkeys(_NAMES & {column.attribute for column in columns.values()}, "")
-    return [record(**{**blank, **dict(zip(names, row, strict=True))}) for row in zip(*values, strict=True)]
-
-
-def _value(value: Value, column: Column) -> Value:
-    """A cell in our spelling: None for every kind of null, whole numbers whole, proposals without leading zeros."""
-    if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN is astroquery's null float
-        return _null(column)
-    try:
-        return _typed(value, column)
-    except (TypeError, ValueError, OverflowError):
-        kind = "whole number" if column.attribute in _WHOLE else column.kind
-        raise ArchiveError(f"column {column.name} = {str(value)[:60]!r}: expected a {kind}") from None
-
-
-def _null(column: Column) -> Value:
-    if column.attribute in _REQUIRED:
-        raise ArchiveError(f"column {column.name}: expected a product group id in every row, not null")
-    return "" if column.attribute in _NAMES else None
-
-
-def _typed(value: str | float | bool, column: Column) -> Value:  # noqa: FBT001
-    if column.attribute in _WHOLE:
-        return int(value)
-    if column.kind in {Kind.NUMBER, Kind.TIME, Kind.SIZE}:
-        return float(value)
-    if column.kind is Kind.FLAG:
-        return bool(value)
-    text = str(value)
-    return text.lstrip("0") or "0" if column.attribute == "proposal_id" else text
 
 
 def _told(error: Exception, timeout: float) -> str:

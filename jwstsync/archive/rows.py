@@ -1,0 +1,57 @@
+"""Answers, as the astropy tables that astroquery makes of them, to records. What they mean, `core.caom` says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jwstsync.core.caom import Column, Kind, Observation, ProductRow, Value
+from jwstsync.errors import ArchiveError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WHOLE = frozenset({"group_id", "parent_group_id", "calib_level", "size", "sequence_number"})
+_REQUIRED = frozenset({"group_id", "parent_group_id"})
+_NAMES = frozenset({"data_uri", "filename", "obs_id"})
+
+_Record = TypeVar("_Record", Observation, ProductRow)
+
+
+def records(table: Any, columns: Mapping[str, Column], record: type[_Record]) -> list[_Record]:  # noqa: ANN401
+    """The rows of an astropy table as records; columns that are absent are null, unknown ones are passed over."""
+    known = [column for column in columns.values() if column.name in table.colnames]
+    absent = [column.name for column in columns.values() if column.attribute in _REQUIRED and column not in known]
+    if absent and len(table):
+        raise ArchiveError(f"column {absent[0]}: expected it in every answer")
+    names = [column.attribute for column in known]
+    values = [[_value(value, column) for value in table[column.name].tolist()] for column in known]
+    blank = dict.fromkeys(_NAMES & {column.attribute for column in columns.values()}, "")
+    return [record(**{**blank, **dict(zip(names, row, strict=True))}) for row in zip(*values, strict=True)]
+
+
+def _value(value: Value, column: Column) -> Value:
+    """A cell in our spelling: None for every kind of null, whole numbers whole, proposals without leading zeros."""
+    if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN is astroquery's null float
+        return _null(column)
+    try:
+        return _typed(value, column)
+    except (TypeError, ValueError, OverflowError):
+        kind = "whole number" if column.attribute in _WHOLE else column.kind
+        raise ArchiveError(f"column {column.name} = {str(value)[:60]!r}: expected a {kind}") from None
+
+
+def _null(column: Column) -> Value:
+    if column.attribute in _REQUIRED:
+        raise ArchiveError(f"column {column.name}: expected a product group id in every row, not null")
+    return "" if column.attribute in _NAMES else None
+
+
+def _typed(value: str | float | bool, column: Column) -> Value:  # noqa: FBT001
+    if column.attribute in _WHOLE:
+        return int(value)
+    if column.kind in {Kind.NUMBER, Kind.TIME, Kind.SIZE}:
+        return float(value)
+    if column.kind is Kind.FLAG:
+        return bool(value)
+    text = str(value)
+    return text.lstrip("0") or "0" if column.attribute == "proposal_id" else text
