@@ -1,4 +1,4 @@
-"""The archive, as the rest sees it: observations and products by proposal. How MAST is asked is in `mast`."""
+"""The archive, as the rest sees it: observations, products and keywords by proposal. How MAST is asked is in `mast`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jwstsync.core.caom import Observation, ProductRow
+    from jwstsync.core.caom import KeywordRow, Observation, ProductRow
 
 
 class Archive(Protocol):
@@ -19,4 +19,13 @@ class Archive(Protocol):
 
     def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
         """The product rows of these observations, one for each parent that lists a product, in the archive's order."""
+        ...
+
+    def keywords(self, service: str, proposal_id: int) -> list[KeywordRow]:
+        """The rows that an instrument's keyword service has of a proposal, in the archive's order.
+
+        Args:
+            service: The last part of the service's name, such as ``Nircam`` or ``GuideStar``.
+            proposal_id: Whose files they are of.
+        """
         ...

@@ -1,6 +1,6 @@
 """MAST, asked through astroquery: the only module that imports it, and only when a question is asked.
 
-Only ``proposal_id`` and ``obs_collection`` go to the archive; every finer choice is made on the rows. Every request has
+Only a proposal and ``obs_collection`` go to the archive; every finer choice is made on the rows. Every request has
 a time limit, and whatever goes wrong leaves here as `ArchiveError`. What the rows mean is `jwstsync.core.caom`'s.
 """
 
@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from jwstsync.archive.rows import records
+from jwstsync.archive.rows import keyword_records, records
 from jwstsync.archive.transport import CONNECT_TIMEOUT, Deadline, PoliteAdapter
-from jwstsync.core.caom import JWST, OBSERVATION_COLUMNS, PRODUCT_COLUMNS, Observation, ProductRow
+from jwstsync.core.caom import (
+    JWST,
+    KEYWORD_COLUMNS,
+    OBSERVATION_COLUMNS,
+    PRODUCT_COLUMNS,
+    PROGRAM,
+    KeywordRow,
+    Observation,
+    ProductRow,
+)
 from jwstsync.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 # Not checked against the live archive: how many observations one product request bears. STScI's notebooks advise
 # groups of five, astroquery's development version sends 500; large proposals time out without batches.
 OBSERVATIONS_PER_REQUEST = 25
+KEYWORDS = "Mast.Jwst.Filtered"
 
 
 class MastArchive:
@@ -39,6 +49,7 @@ class MastArchive:
         self._clock = Deadline(timeout)
         self._agent = agent
         self._client: Any = None
+        self._keyword_client: Any = None
 
     def observations(self, proposal_id: int) -> list[Observation]:
         """The JWST observations of a proposal, planned ones included, in the archive's order.
@@ -64,6 +75,19 @@ class MastArchive:
                 rows += records(table, PRODUCT_COLUMNS, ProductRow)
         return rows
 
+    def keywords(self, service: str, proposal_id: int) -> list[KeywordRow]:
+        """The rows that an instrument's keyword service has of a proposal.
+
+        Raises:
+            ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
+        """
+        with self._question(f"{service} keywords of proposal {proposal_id}"):
+            wanted = {PROGRAM: [str(proposal_id)]}
+            table = self._keyword_client.mast_query(
+                f"{KEYWORDS}.{service}", columns=",".join(KEYWORD_COLUMNS), **wanted
+            )
+            return keyword_records(table)
+
     @contextmanager
     def _question(self, what: str) -> Iterator[Any]:
         try:
@@ -78,7 +102,7 @@ class MastArchive:
     def _connected(self) -> Any:  # noqa: ANN401 - astroquery has no types
         """The client, pointed at this archive: its addresses are fixed when astroquery is imported."""
         if self._client is None:
-            from astroquery.mast import ObservationsClass  # noqa: PLC0415 - takes a second and 77 MB
+            from astroquery.mast import MastClass, ObservationsClass  # noqa: PLC0415 - takes a second and 77 MB
 
             client = ObservationsClass()
             portal = client._portal_api_connection  # noqa: SLF001 - there is no public way to another server
@@ -92,6 +116,8 @@ class MastArchive:
             session.headers["User-Agent"] = f"{self._agent} {session.headers['User-Agent']}"
             for scheme in ("https://", "http://"):
                 session.mount(scheme, PoliteAdapter(self._clock))
+            self._keyword_client = MastClass()
+            self._keyword_client._portal_api_connection = portal  # noqa: SLF001 - set up once for both
             self._client = client
         return self._client
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jwstsync.core.caom import Column, Kind, Observation, ProductRow, Value
+from jwstsync.core.caom import KEYWORD_COLUMNS, Column, KeywordRow, Kind, Observation, ProductRow, Value
 from jwstsync.errors import ArchiveError
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 _WHOLE = frozenset({"group_id", "parent_group_id", "calib_level", "size", "sequence_number"})
 _REQUIRED = frozenset({"group_id", "parent_group_id"})
 _NAMES = frozenset({"data_uri", "filename", "obs_id"})
+
+_DATE = re.compile(r"/Date\((-?\d{1,16})\)/")  # how MAST may write a date: ms since 1970-01-01
+_MS_PER_DAY = 86_400_000
+_MJD_OF_1970 = 40_587
 
 _Record = TypeVar("_Record", Observation, ProductRow)
 
@@ -55,3 +60,24 @@ def _typed(value: str | float | bool, column: Column) -> Value:  # noqa: FBT001
         return bool(value)
     text = str(value)
     return text.lstrip("0") or "0" if column.attribute == "proposal_id" else text
+
+
+def keyword_records(table: Any) -> list[KeywordRow]:  # noqa: ANN401
+    """The rows of a keyword table as records; one without a name tells nothing, and a garbled cell is unknown."""
+    known = [column for column in KEYWORD_COLUMNS.values() if column.name in table.colnames]
+    names = [column.attribute for column in known]
+    values = [[_value_or_none(value, column) for value in table[column.name].tolist()] for column in known]
+    found = (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
+    return [KeywordRow(**row) for row in found if row.get("filename")]
+
+
+def _value_or_none(value: Value, column: Column) -> Value:
+    try:
+        match column.kind:
+            case Kind.TIME if isinstance(value, str) and (date := _DATE.fullmatch(value)):
+                return int(date[1]) / _MS_PER_DAY + _MJD_OF_1970
+            case Kind.FLAG if isinstance(value, str):
+                return {"true": True, "false": False}.get(value.casefold())
+        return _value(value, column)
+    except ArchiveError:
+        return None

@@ -21,6 +21,7 @@ _CLOSED = ConfigDict(extra="forbid")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Subject = Literal["jwstsync.plan/1", "jwstsync.status/1", "jwstsync.verify/1"]
+BasisName = Literal["checksum", "version", "size"]
 ActionName = Literal["keep", "fetch", "update", "repair", "adopt", "move", "withhold", "drop", "prune"]
 OutcomeName = Literal["done", "failed", "deferred", "withheld"]
 
@@ -63,6 +64,14 @@ class ActionEntry(TypedDict):
     path: str
     proposal: int
     size: int | None
+    compared_by: Annotated[
+        BasisName | None,
+        Field(
+            description="by what archive and lockfile were compared: the archive's checksum alone; or version, context "
+            "and stated size; or stated size alone. null where one of them has nothing to compare: what is new, "
+            "what is dropped, and what the archive was not asked about"
+        ),
+    ]
     detail: Detail
 
 
@@ -83,6 +92,7 @@ class PlanDocument(TypedDict):
     summary: dict[ActionName, Amount]
     actions: list[ActionEntry]
     errors: list[ErrorEntry]
+    warnings: Annotated[list[str], Field(description="what could not be found out, and what was done without it")]
 
 
 @with_config(_CLOSED)
@@ -143,6 +153,7 @@ def plan_document(plan: Plan, subject: Subject, *, all_actions: bool) -> PlanDoc
         "summary": {kind.value: _amount(plan, kind) for kind in ActionKind},
         "actions": [_entry(action) for action in listed],
         "errors": [*failed, *empty, *refused],
+        "warnings": list(plan.goal.warnings),
     }
 
 
@@ -160,6 +171,7 @@ def _entry(action: Action) -> ActionEntry:
         "path": action.path,
         "proposal": action.proposal,
         "size": action.size,
+        "compared_by": basis.value if (basis := action.compared_by) else None,
         "detail": {
             "locked": _version(action.locked) if action.locked else None,
             "archive": _version(action.wanted) if action.wanted else None,

@@ -29,6 +29,7 @@ class Goal:
         failed: Proposals whose query failed, with the error.
         listed: How many product rows each proposal lists.
         gone: The locked products that the archive no longer lists, as far as it was asked.
+        warnings: What could not be found out, for people.
     """
 
     products: Mapping[str, Selected]
@@ -37,6 +38,7 @@ class Goal:
     failed: Mapping[int, str] = field(default_factory=dict)
     listed: Mapping[int, int] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    warnings: Sequence[str] = ()
 
     @property
     def paths(self) -> list[ProductPath]:
@@ -65,7 +67,7 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
         refused += losers
         _carry(products, losers, lockfile)
     gone = frozenset(one.uri for one in lockfile if one.proposal in selection.complete) - selection.uris
-    return Goal(products, tuple(refused), disbelieved, selection.failed, selection.listed, gone)
+    return Goal(products, tuple(refused), disbelieved, selection.failed, selection.listed, gone, selection.warnings)
 
 
 def _suddenly_empty(selection: Selection, lockfile: Lockfile) -> frozenset[int]:
@@ -95,6 +97,7 @@ def as_locked(locked: LockedProduct) -> Selected:
         md5=locked.md5,
         cal_ver=locked.cal_ver,
         crds_ctx=locked.crds_ctx,
+        carried=True,
     )
 
 

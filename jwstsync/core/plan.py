@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from jwstsync.core.comparison import Basis, changed_in_archive, compared_by
 from jwstsync.core.layout import same_place
 from jwstsync.core.lockfile import LockedProduct, Lockfile
 
@@ -147,6 +148,11 @@ class Action:
         return Fetch(self.wanted, pinned, replaces=self.kind is ActionKind.UPDATE, keeps_old=not self._has_locked)
 
     @property
+    def compared_by(self) -> Basis | None:
+        """By what archive and lockfile were compared; None where one of them has nothing to say."""
+        return compared_by(self.wanted, self.locked) if self.wanted and self.locked else None
+
+    @property
     def _has_locked(self) -> bool:
         """Whether what stands in its place is the locked version, and not something that somebody may miss."""
         return self.locked is not None and self.present is not None and self.present.sha256 == self.locked.sha256
@@ -211,12 +217,17 @@ class Fetch:
         )
 
     def refreshed(self, locked: LockedProduct) -> LockedProduct:
-        """The same bytes, with what manifest and archive say of them now; what was known stays known."""
+        """The same bytes, with what manifest and archive say of them now; what was known stays known.
+
+        The context comes with the keywords' version, which takes the place of the listing's.
+        """
+        context_is_new = locked.crds_ctx is None and self.wanted.crds_ctx is not None
+        cal_ver = self.wanted.cal_ver if context_is_new else locked.cal_ver
         return replace(
             locked,
             path=self.path,
             proposal=self.wanted.proposal,
-            cal_ver=locked.cal_ver or self.wanted.cal_ver,
+            cal_ver=cal_ver or locked.cal_ver or self.wanted.cal_ver,
             crds_ctx=locked.crds_ctx or self.wanted.crds_ctx,
         )
 
@@ -246,22 +257,6 @@ class Plan:
     def changes_lockfile(self) -> list[Action]:
         """The actions after which the lockfile would say something else."""
         return [action for action in self.actions if action.changes_lockfile]
-
-
-def changed_in_archive(wanted: Selected, locked: LockedProduct) -> bool:
-    """Whether the archive has made a product anew since it was locked; an unknown on either side is no change."""
-    if wanted.md5 is not None and locked.md5 is not None:
-        return wanted.md5 != locked.md5
-    stated = locked.size if locked.stated_size is None else locked.stated_size
-    return (
-        _differ(wanted.size, stated)
-        or _differ(wanted.cal_ver, locked.cal_ver)
-        or _differ(wanted.crds_ctx, locked.crds_ctx)
-    )
-
-
-def _differ(one: str | int | None, other: str | int | None) -> bool:
-    return one is not None and other is not None and one != other
 
 
 def paths_to_hash(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]) -> set[ProductPath]:
@@ -324,9 +319,9 @@ def _decide_new(wanted: Selected, state: FileState | None) -> tuple[ActionKind, 
 
 def _fits(wanted: Selected, state: FileState) -> bool:
     """Whether a file can be the product as stated; what is not known yet is found out when it is adopted."""
-    if state.size < 0 or _differ(wanted.size, state.size):
-        return False
-    return not _differ(wanted.md5, state.md5)
+    return (
+        state.size >= 0 and wanted.size in {None, state.size} and (state.md5 is None or wanted.md5 in {None, state.md5})
+    )
 
 
 def _decide_changed(wanted: Selected, locked: LockedProduct, state: FileState | None) -> tuple[ActionKind, Reason]:

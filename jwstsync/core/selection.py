@@ -6,20 +6,21 @@ is decided in `plan`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jwstsync.core.caom import JWST, PLANNED, is_public
+from jwstsync.core.caom import JWST, LARGEST_SIZE, PLANNED, is_public
+from jwstsync.core.keywords import plain_or_unknown, question_about, rows_by_name
 from jwstsync.core.layout import UNKNOWN, ProductPath, product_path
 from jwstsync.errors import UnsafeNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from jwstsync.core.caom import Observation, ProductRow
+    from jwstsync.core.caom import KeywordRow, Observation, ProductRow
+    from jwstsync.core.keywords import KeywordQuestion
     from jwstsync.core.manifest import Manifest, NamedRule, ProposalBlock
 
-_LARGEST = 10**15  # bytes; the largest JWST products are some GB, so more than this is no size
 _LONGEST_URI = 1000
 
 
@@ -40,12 +41,15 @@ class Selected:
         uri: The product's name in the archive.
         path: Where it belongs below the root.
         proposal: The smallest id that selects it.
-        size: The stated size in bytes; not always that of the bytes served.
-        md5: The archive's checksum.
-        cal_ver: The pipeline version.
-        crds_ctx: The CRDS context.
+        size: The stated size in bytes; not always that of the bytes served. The listing's, else the keywords'.
+        md5: The archive's checksum, from the keywords.
+        cal_ver: The pipeline version, from the keywords, else the listing.
+        listed_ver: The pipeline version that the listing gives.
+        crds_ctx: The CRDS context, from the keywords.
         public: Whether anybody may download it.
         released_at: When it is or was public, MJD.
+        stale: Whether it waits to be made anew in the archive.
+        carried: Whether this is what is locked, for want of an answer.
     """
 
     uri: str
@@ -54,9 +58,12 @@ class Selected:
     size: int | None = None
     md5: str | None = None
     cal_ver: str | None = None
+    listed_ver: str | None = None
     crds_ctx: str | None = None
     public: bool = True
     released_at: float | None = None
+    stale: bool = False
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class Selection:
         failed: The proposals whose query failed, with the error.
         complete: The proposals of which every executed observation was asked for its products.
         empty: The proposals that list no executed observation, or no product of those asked for.
+        asking: Who can tell more of the selected FITS files: the files by URI, with their names.
+        warnings: What could not be found out, for people.
     """
 
     products: Mapping[str, Selected]
@@ -89,6 +98,8 @@ class Selection:
     failed: Mapping[int, str] = field(default_factory=dict)
     complete: frozenset[int] = frozenset()
     empty: frozenset[int] = frozenset()
+    asking: Mapping[KeywordQuestion, Mapping[str, str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def executed(observations: Iterable[Observation]) -> list[Observation]:
@@ -119,15 +130,76 @@ def select(manifest: Manifest, listings: Iterable[Listing], failed: Mapping[int,
             selected_by.setdefault(uri, listing.proposal)
     template = manifest.destination.layout
     outcomes = [_checked(first_rows[uri], proposal, parents, template) for uri, proposal in sorted(selected_by.items())]
+    products = {product.uri: product for product in outcomes if isinstance(product, Selected)}
     return Selection(
-        products={product.uri: product for product in outcomes if isinstance(product, Selected)},
+        products=products,
         refused=tuple(product for product in outcomes if isinstance(product, Refused)),
         listed={listing.proposal: len(listing.rows) for listing in answers},
         uris=frozenset(first_rows),
         failed=dict(failed),
         complete=frozenset(listing.proposal for listing in answers if _asked_for_all(manifest, listing)),
         empty=frozenset(listing.proposal for listing in answers if _is_empty(manifest, listing)),
+        asking=_asking(products.values(), first_rows, parents),
     )
+
+
+def _asking(
+    products: Iterable[Selected], rows: Mapping[str, ProductRow], parents: Mapping[int, Observation]
+) -> dict[KeywordQuestion, dict[str, str]]:
+    asking: dict[KeywordQuestion, dict[str, str]] = {}
+    for product in products:
+        row = rows[product.uri]
+        parent = parents.get(row.parent_group_id)
+        proposal = row.proposal_id or ""
+        own = int(proposal) if proposal.isascii() and proposal.isdigit() else product.proposal
+        question = question_about(row.filename, parent.instrument_name if parent else None, own)
+        if question is not None:
+            asking.setdefault(question, {})[product.uri] = row.filename.casefold()
+    return asking
+
+
+def described(
+    selection: Selection,
+    answers: Mapping[KeywordQuestion, Iterable[KeywordRow]],
+    failed: Mapping[KeywordQuestion, str],
+    *,
+    checksums: bool = True,
+) -> Selection:
+    """The selection with what the keyword services say of its products.
+
+    Args:
+        selection: What the listings alone say.
+        answers: The rows that came.
+        failed: The questions that were not answered, with the error; of these products less is known.
+        checksums: Whether the archive's checksums are looked at.
+    """
+    products = dict(selection.products)
+    for question, rows in answers.items():
+        known = rows_by_name(rows)
+        for uri, name in selection.asking[question].items():
+            if name in known:
+                products[uri] = _with_keywords(products[uri], known[name], checksums=checksums)
+    return replace(selection, products=products, warnings=(*selection.warnings, *_unanswered(selection, failed)))
+
+
+def _with_keywords(product: Selected, row: KeywordRow, *, checksums: bool) -> Selected:
+    return replace(
+        product,
+        size=row.size if product.size is None else product.size,
+        md5=row.md5 if checksums else None,
+        cal_ver=row.cal_ver or product.cal_ver,
+        crds_ctx=row.crds_ctx,
+        released_at=product.released_at if row.released_at is None else row.released_at,
+        stale=bool(row.stale),
+    )
+
+
+def _unanswered(selection: Selection, failed: Mapping[KeywordQuestion, str]) -> Iterator[str]:
+    if failed:
+        first, *others = failed.values()
+        more = f" (and {len(others)} more)" if others else ""
+        count = sum(len(selection.asking[question]) for question in failed)
+        yield f"{first}{more}; {count} products are compared by stated size and version"
 
 
 def _blocks(manifest: Manifest, proposal: int) -> Iterator[ProposalBlock]:
@@ -183,12 +255,14 @@ def _checked(row: ProductRow, proposal: int, parents: Mapping[int, Observation],
         path = product_path(template, layout_values(row, proposal, parent))
     except UnsafeNameError as error:
         return Refused(row.data_uri, proposal, str(error))
+    version = plain_or_unknown(row.cal_ver)
     return Selected(
         uri=row.data_uri,
         path=path,
         proposal=proposal,
         size=row.size,
-        cal_ver=_plain_or_unknown(row.cal_ver),
+        cal_ver=version,
+        listed_ver=version,
         public=is_public(row.data_rights),
         released_at=None if parent is None else parent.released_at,
     )
@@ -200,13 +274,8 @@ def _uri_problem(uri: str) -> str | None:
 
 
 def _size_problem(size: int | None) -> str | None:
-    good = size is None or 0 <= size <= _LARGEST
+    good = size is None or 0 <= size <= LARGEST_SIZE
     return None if good else f"size {size}: expected a number of bytes"
-
-
-def _plain_or_unknown(version: str | None) -> str | None:
-    """A version as lockfiles take it; one that could not be read back would spoil the whole lockfile."""
-    return version if version and version.isprintable() else None
 
 
 def layout_values(row: ProductRow, proposal: int, parent: Observation | None) -> dict[str, str | int | None]:

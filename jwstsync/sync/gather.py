@@ -14,11 +14,16 @@ from jwstsync.settings import Settings, read_settings
 from jwstsync.sync.feedback import Silence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jwstsync.archive import Archive
+    from jwstsync.core.caom import KeywordRow
+    from jwstsync.core.keywords import KeywordQuestion
     from jwstsync.sync.feedback import Feedback
 
 VERSION = version("jwstsync")
 AGENT = f"jwstsync/{VERSION}"
+WITHOUT_ASKING = "what is locked can be had without asking: --frozen"
 
 
 def load_manifest(path: str | Path, settings: Settings | None = None) -> Manifest:
@@ -64,8 +69,22 @@ def gather(manifest: Manifest, archive: Archive, feedback: Feedback) -> tuple[li
             failed[proposal] = str(error)
     if not listings:
         reasons = "\n".join(dict.fromkeys(failed.values()))
-        raise ArchiveError(f"{reasons}\nwhat is locked can be had without asking: --frozen")
+        raise ArchiveError(f"{reasons}\n{WITHOUT_ASKING}")
     return listings, failed
+
+
+def gather_keywords(
+    questions: Iterable[KeywordQuestion], archive: Archive, feedback: Feedback
+) -> tuple[dict[KeywordQuestion, list[KeywordRow]], dict[KeywordQuestion, str]]:
+    """What the keyword services say, and the errors of the questions that were not answered."""
+    answers, failed = {}, {}
+    for question in sorted(questions):
+        feedback.phase(f"asking for {question.service} keywords of proposal {question.proposal}")
+        try:
+            answers[question] = archive.keywords(question.service, question.proposal)
+        except ArchiveError as error:
+            failed[question] = str(error)
+    return answers, failed
 
 
 def explanations(

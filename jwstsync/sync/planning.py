@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from jwstsync.archive.auth import find_token
 from jwstsync.core.goal import goal_of
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
-from jwstsync.core.selection import Selection, select
+from jwstsync.core.selection import Selection, described, select
 from jwstsync.errors import ArchiveError, DifferencesError
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.lockfiles import read_lockfile
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Silence
-from jwstsync.sync.gather import gather, open_archive
+from jwstsync.sync.gather import WITHOUT_ASKING, gather, gather_keywords, open_archive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,8 +126,20 @@ class Question:
         archive = self.archive or open_archive(self.manifest.archive.url, self.manifest.archive.timeout)
         listings, failed = gather(self.manifest, archive, self.feedback)
         if failed and self.mode is Mode.LOCKED:
-            raise ArchiveError("\n".join(failed.values()))
-        return select(self.manifest, listings, failed)
+            raise ArchiveError("\n".join([*failed.values(), WITHOUT_ASKING]))
+        return self._described(select(self.manifest, listings, failed), archive)
+
+    def _described(self, selection: Selection, archive: Archive) -> Selection:
+        """The selection with what the keyword services say of it."""
+        answers, failed = gather_keywords(selection.asking, archive, self.feedback)
+        checksums = self.manifest.archive.checksums
+        if failed and checksums == "require":
+            needed = f'archive.checksums = "require": expected an answer; {WITHOUT_ASKING}'
+            raise ArchiveError("\n".join([*failed.values(), needed]))
+        selection = described(selection, answers, failed, checksums=checksums != "ignore")
+        for warning in selection.warnings:
+            self.feedback.warn(warning)
+        return selection
 
 
 def limit_problem(plan: Plan, manifest: Manifest) -> str | None:

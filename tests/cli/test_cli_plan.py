@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import md5
 from typing import TYPE_CHECKING
 
 import pytest
@@ -368,7 +369,7 @@ def test_documents_fit_their_schema(desk: Desk, archive: Sandbox) -> None:
     assert not fits(schema, {**first.document, "more": 1})
 
 
-def test_every_action_has_a_summary(desk: Desk) -> None:
+def test_every_action_has_a_summary(desk: Desk, archive: Sandbox) -> None:
     """Also where there is none; and all keys of an action always stand."""
     document = desk.call("plan", "--json").document
 
@@ -384,9 +385,15 @@ def test_every_action_has_a_summary(desk: Desk) -> None:
         "path": product_path(FIRST),
         "proposal": FIRST,
         "size": SIZE,
+        "compared_by": None,
         "detail": {
             "locked": None,
-            "archive": {"size": SIZE, "md5": None, "cal_ver": "1.19.1", "crds_ctx": None},
+            "archive": {
+                "size": SIZE,
+                "md5": md5(archive.content(CAL), usedforsecurity=False).hexdigest(),
+                "cal_ver": "1.19.1",
+                "crds_ctx": "jwst_1303.pmap",
+            },
             "size_on_disk": None,
             "released": "2022-07-13",
         },

@@ -71,6 +71,7 @@ def test_what_is_locked_is_stated_as_it_was() -> None:
         cal_ver="1.16.1",
         crds_ctx="jwst_1303.pmap",
         public=True,
+        carried=True,
     )
 
 

@@ -90,6 +90,7 @@ def test_a_selected_product_is_as_the_archive_states_it() -> None:
         proposal=2733,
         size=2880,
         cal_ver="1.16.1",
+        listed_ver="1.16.1",
         public=False,
         released_at=59772.5,
     )
