@@ -84,11 +84,12 @@ def _carry(products: dict[str, Selected], refused: Iterable[Refused], lockfile: 
     for one in refused:
         products.pop(one.uri, None)
         if one.uri in lockfile.products:
-            products[one.uri] = as_locked(lockfile.products[one.uri])
+            locked = as_locked(lockfile.products[one.uri])
+            products[one.uri] = replace(locked, public=one.public, released_at=one.released_at)
 
 
 def as_locked(locked: LockedProduct) -> Selected:
-    """What is locked, as if the archive still stated it so."""
+    """What is locked, as if the archive still stated it so; as public, which the lockfile does not tell."""
     return Selected(
         uri=locked.uri,
         path=locked.path,
@@ -110,8 +111,10 @@ def _collisions(products: Iterable[Selected], lockfile: Lockfile) -> Iterator[Re
     files = {place for place in folders & places.keys() if any(_holds(lockfile, one) for one in places[place])}
     for place, rivals in places.items():
         if len(rivals) > 1 or place in folders or not files.isdisjoint(_folders(place)):
-            losers = (one for one in rivals if not _holds(lockfile, one))
-            yield from (Refused(one.uri, one.proposal, f"path {one.path!r}: another product has it") for one in losers)
+            for one in rivals:
+                if not _holds(lockfile, one):
+                    error = f"path {one.path!r}: another product has it"
+                    yield Refused(one.uri, one.proposal, error, one.public, one.released_at)
 
 
 def _holds(lockfile: Lockfile, wanted: Selected) -> bool:

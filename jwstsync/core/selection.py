@@ -68,11 +68,21 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A product that is selected and can not be taken, because of its name or what else the archive states."""
+    """A product that is selected and can not be taken, because of its name or what else the archive states.
+
+    Attributes:
+        uri: The product's name in the archive.
+        proposal: The smallest id that selects it.
+        error: Why, for people.
+        public: Whether anybody may download it, which counts where it is locked.
+        released_at: When it is or was public, MJD.
+    """
 
     uri: str
     proposal: int
     error: str
+    public: bool = True
+    released_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +258,14 @@ def _rank(row: ProductRow) -> tuple[int, int, str]:
 
 def _checked(row: ProductRow, proposal: int, parents: Mapping[int, Observation], template: str) -> Selected | Refused:
     parent = parents.get(row.parent_group_id)
+    public, released_at = is_public(row.data_rights), None if parent is None else parent.released_at
     problem = _uri_problem(row.data_uri) or _size_problem(row.size)
     if problem:
-        return Refused(row.data_uri[:_LONGEST_URI], proposal, problem)
+        return Refused(row.data_uri[:_LONGEST_URI], proposal, problem, public, released_at)
     try:
         path = product_path(template, layout_values(row, proposal, parent))
     except UnsafeNameError as error:
-        return Refused(row.data_uri, proposal, str(error))
+        return Refused(row.data_uri, proposal, str(error), public, released_at)
     version = plain_or_unknown(row.cal_ver)
     return Selected(
         uri=row.data_uri,
@@ -263,8 +274,8 @@ def _checked(row: ProductRow, proposal: int, parents: Mapping[int, Observation],
         size=row.size,
         cal_ver=version,
         listed_ver=version,
-        public=is_public(row.data_rights),
-        released_at=None if parent is None else parent.released_at,
+        public=public,
+        released_at=released_at,
     )
 
 
