@@ -7,6 +7,7 @@ decides alone: half of all re-made files keep their size, one in eight also vers
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,15 @@ class Basis(StrEnum):
     CHECKSUM = "checksum"
     VERSION = "version"
     SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One fact that archive and lockfile state otherwise: ``size``, ``md5``, ``cal_ver`` or ``crds_ctx``."""
+
+    fact: str
+    locked: str | int
+    archive: str | int
 
 
 def changed_in_archive(wanted: Selected, locked: LockedProduct) -> bool:
@@ -45,6 +55,21 @@ def compared_by(wanted: Selected, locked: LockedProduct) -> Basis | None:
     if (wanted.crds_ctx is not None and locked.crds_ctx is not None) or _comparable_versions(wanted, locked):
         return Basis.VERSION
     return Basis.SIZE if wanted.size is not None else None
+
+
+def changes(wanted: Selected, locked: LockedProduct) -> tuple[Change, ...]:
+    """The facts that both sides state, and differ in, like with like."""
+    versions = _comparable_versions(wanted, locked)
+    version = wanted.cal_ver if wanted.cal_ver in versions else wanted.listed_ver
+    facts = (
+        ("cal_ver", locked.cal_ver, version if versions and locked.cal_ver not in versions else None),
+        ("crds_ctx", locked.crds_ctx, wanted.crds_ctx),
+        ("size", stated_size(locked), wanted.size),
+        ("md5", locked.md5, wanted.md5),
+    )
+    return tuple(
+        Change(fact, then, now) for fact, then, now in facts if then is not None and now is not None and then != now
+    )
 
 
 def stated_size(locked: LockedProduct) -> int:

@@ -5,7 +5,8 @@ Every key always stands, with null where there is nothing. Later versions of a s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
@@ -14,6 +15,7 @@ from jwstsync.core.conditions import day_of
 from jwstsync.core.plan import Action, ActionKind, Plan
 
 if TYPE_CHECKING:
+    from jwstsync.core.comparison import Change
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.selection import Selected
 
@@ -45,6 +47,15 @@ class Version(TypedDict):
 
 
 @with_config(_CLOSED)
+class ChangeEntry(TypedDict):
+    """One fact that archive and lockfile state otherwise."""
+
+    fact: Literal["size", "md5", "cal_ver", "crds_ctx"]
+    locked: str | int
+    archive: str | int
+
+
+@with_config(_CLOSED)
 class Detail(TypedDict):
     """What the decision rests on."""
 
@@ -52,6 +63,9 @@ class Detail(TypedDict):
     archive: Annotated[Version | None, Field(description="what the archive says; as locked, where it was not asked")]
     size_on_disk: Annotated[int | None, Field(description="bytes at the path; -1 for what is no file")]
     released: Annotated[str | None, Field(description="the day when it is or was public")]
+    changes: Annotated[
+        list[ChangeEntry] | None, Field(description="what has changed in the archive; null where nothing has")
+    ]
 
 
 @with_config(_CLOSED)
@@ -92,6 +106,8 @@ class PlanDocument(TypedDict):
     summary: dict[ActionName, Amount]
     actions: list[ActionEntry]
     errors: list[ErrorEntry]
+    stale: Annotated[int, Field(description="how many of the products wait to be made anew in the archive")]
+    idle_rules: Annotated[list[str], Field(description="the rules that take no listed product")]
     warnings: Annotated[list[str], Field(description="what could not be found out, and what was done without it")]
 
 
@@ -153,6 +169,8 @@ def plan_document(plan: Plan, subject: Subject, *, all_actions: bool) -> PlanDoc
         "summary": {kind.value: _amount(plan, kind) for kind in ActionKind},
         "actions": [_entry(action) for action in listed],
         "errors": [*failed, *empty, *refused],
+        "stale": plan.stale,
+        "idle_rules": list(plan.goal.idle_rules),
         "warnings": list(plan.goal.warnings),
     }
 
@@ -177,8 +195,13 @@ def _entry(action: Action) -> ActionEntry:
             "archive": _version(action.wanted) if action.wanted else None,
             "size_on_disk": action.present.size if action.present else None,
             "released": str(day) if released is not None and (day := day_of(released)) else None,
+            "changes": [_change(one) for one in action.changes] or None,
         },
     }
+
+
+def _change(change: Change) -> ChangeEntry:
+    return cast("ChangeEntry", asdict(change))
 
 
 def _version(side: LockedProduct | Selected) -> Version:

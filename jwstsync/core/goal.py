@@ -29,6 +29,7 @@ class Goal:
         failed: Proposals whose query failed, with the error.
         listed: How many product rows each proposal lists.
         gone: The locked products that the archive no longer lists, as far as it was asked.
+        idle_rules: The rules that take no listed product.
         warnings: What could not be found out, for people.
     """
 
@@ -38,6 +39,7 @@ class Goal:
     failed: Mapping[int, str] = field(default_factory=dict)
     listed: Mapping[int, int] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    idle_rules: Sequence[str] = ()
     warnings: Sequence[str] = ()
 
     @property
@@ -67,7 +69,16 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
         refused += losers
         _carry(products, losers, lockfile)
     gone = frozenset(one.uri for one in lockfile if one.proposal in selection.complete) - selection.uris
-    return Goal(products, tuple(refused), disbelieved, selection.failed, selection.listed, gone, selection.warnings)
+    return Goal(
+        products,
+        tuple(refused),
+        disbelieved,
+        selection.failed,
+        selection.listed,
+        gone,
+        selection.idle_rules,
+        selection.warnings,
+    )
 
 
 def _suddenly_empty(selection: Selection, lockfile: Lockfile) -> frozenset[int]:

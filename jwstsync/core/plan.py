@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from jwstsync.core.comparison import Basis, changed_in_archive, compared_by
+from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
 from jwstsync.core.layout import same_place
 from jwstsync.core.lockfile import LockedProduct, Lockfile
 
@@ -153,6 +153,11 @@ class Action:
         return compared_by(self.wanted, self.locked) if self.wanted and self.locked else None
 
     @property
+    def changes(self) -> tuple[Change, ...]:
+        """What the archive states otherwise since it has made the product anew; nothing where it has not."""
+        return changes(self.wanted, self.locked) if self.wanted and self.locked and not self.pinned else ()
+
+    @property
     def _has_locked(self) -> bool:
         """Whether what stands in its place is the locked version, and not something that somebody may miss."""
         return self.locked is not None and self.present is not None and self.present.sha256 == self.locked.sha256
@@ -252,6 +257,11 @@ class Plan:
     def differences(self) -> list[Action]:
         """The actions that `apply` would carry out."""
         return self.of(*DIFFERENCES)
+
+    @property
+    def stale(self) -> int:
+        """How many products wait to be made anew in the archive."""
+        return sum(action.wanted is not None and action.wanted.stale for action in self.actions)
 
     @property
     def changes_lockfile(self) -> list[Action]:

@@ -97,6 +97,7 @@ class Selection:
         failed: The proposals whose query failed, with the error.
         complete: The proposals of which every executed observation was asked for its products.
         empty: The proposals that list no executed observation, or no product of those asked for.
+        idle_rules: The rules of include and exclude that take no listed product anywhere, though something is listed.
         asking: Who can tell more of the selected FITS files: the files by URI, with their names.
         warnings: What could not be found out, for people.
     """
@@ -108,6 +109,7 @@ class Selection:
     failed: Mapping[int, str] = field(default_factory=dict)
     complete: frozenset[int] = frozenset()
     empty: frozenset[int] = frozenset()
+    idle_rules: tuple[str, ...] = ()
     asking: Mapping[KeywordQuestion, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -149,6 +151,7 @@ def select(manifest: Manifest, listings: Iterable[Listing], failed: Mapping[int,
         failed=dict(failed),
         complete=frozenset(listing.proposal for listing in answers if _asked_for_all(manifest, listing)),
         empty=frozenset(listing.proposal for listing in answers if _is_empty(manifest, listing)),
+        idle_rules=tuple(_idle_rules(manifest, answers)),
         asking=_asking(products.values(), first_rows, parents),
     )
 
@@ -230,10 +233,29 @@ def _is_empty(manifest: Manifest, listing: Listing) -> bool:
 def _taken_uris(manifest: Manifest, listing: Listing) -> set[str]:
     taken: set[str] = set()
     for block in _blocks(manifest, listing.proposal):
-        groups = {row.group_id for row in executed(listing.observations) if block.observations.takes(row)}
-        rows = [row for row in listing.rows if row.parent_group_id in groups]
+        rows = _rows_of(block, listing)
         taken |= _uris(rows, block.include) - _uris(rows, block.exclude)
     return taken
+
+
+def _idle_rules(manifest: Manifest, answers: Sequence[Listing]) -> list[str]:
+    """The rules that take nothing, of those whose proposals all answered."""
+    listed = {listing.proposal: listing for listing in answers}
+    idle: dict[str, bool] = {}
+    for block in manifest.blocks:
+        listings = [listed[proposal] for proposal in block.ids if proposal in listed]
+        rows = [row for listing in listings for row in _rows_of(block, listing)]
+        unsure = len(listings) < len(block.ids) or not rows
+        for named in (*block.include, *block.exclude):
+            if idle.get(named.label, True):
+                idle[named.label] = not unsure and not any(named.rule.takes(row) for row in rows)
+    return [label for label, takes_nothing in idle.items() if takes_nothing]
+
+
+def _rows_of(block: ProposalBlock, listing: Listing) -> list[ProductRow]:
+    """The rows that the block's observations list."""
+    groups = {row.group_id for row in executed(listing.observations) if block.observations.takes(row)}
+    return [row for row in listing.rows if row.parent_group_id in groups]
 
 
 def _uris(rows: Iterable[ProductRow], rules: Sequence[NamedRule]) -> set[str]:
@@ -343,8 +365,7 @@ def explain(manifest: Manifest, listings: Iterable[Listing], matches: Iterable[s
 
 def _reasons(manifest: Manifest, listing: Listing, uri: str) -> Iterator[str]:
     for number, block in enumerate(_blocks(manifest, listing.proposal), start=1):
-        groups = {row.group_id for row in executed(listing.observations) if block.observations.takes(row)}
-        rows = [row for row in listing.rows if row.data_uri == uri and row.parent_group_id in groups]
+        rows = [row for row in _rows_of(block, listing) if row.data_uri == uri]
         where = f"{listing.proposal} {block.name}" if block.name else f"{listing.proposal}, block {number}"
         if not rows:
             yield f"{where}: observations leaves out the observations that list it"

@@ -100,20 +100,77 @@ def groups(called: Called) -> list[str]:
 
 
 def test_a_product_that_was_made_anew(synced: Desk, archive: Sandbox) -> None:
-    """It is an update, and where the pipeline's version tells, it is said which."""
+    """It is an update, and it is said what has changed: version and context, and whether the size has."""
     archive.remake(CAL, cal_ver="1.20.0")
 
     assert groups(synced.call("plan"))[:2] == [
         "  ~   1  update     8.6 kB   1111 First Light: 1 cal",
-        f"          {CAL}  8.6 kB  (changed: cal_ver 1.19.1 -> 1.20.0)",
+        f"          {CAL}  8.6 kB  (changed: cal_ver 1.19.1 -> 1.20.0, jwst_1303 -> jwst_1304, same size)",
+    ]
+    [action] = synced.call("plan", "--json").document["actions"]
+    changes = action["detail"]["changes"]
+    assert [(one["fact"], one["locked"], one["archive"]) for one in changes[:2]] == [
+        ("cal_ver", "1.19.1", "1.20.0"),
+        ("crds_ctx", "jwst_1303.pmap", "jwst_1304.pmap"),
+    ]
+    assert [one["fact"] for one in changes[2:]] == ["md5"]
+    assert action["compared_by"] == "checksum"
+
+
+def test_a_product_whose_bytes_alone_have_changed(synced: Desk, archive: Sandbox) -> None:
+    """Where size, version and context stay, the archive's checksum tells, and it is said that nothing else has."""
+    archive.remake(CAL, cal_ver="1.19.1", crds_ctx="jwst_1303.pmap")
+
+    assert groups(synced.call("plan"))[1] == f"          {CAL}  8.6 kB  (changed: other checksum, same size)"
+
+
+def test_updates_are_counted_by_transition(synced: Desk, archive: Sandbox) -> None:
+    """One line for a proposal tells how many went from which version to which, the most first."""
+    for suffix in ("cal", "rate"):
+        archive.remake(product_name(FIRST, suffix), cal_ver="1.20.0")
+    archive.remake(product_name(FIRST, "i2d"), cal_ver="1.19.1", crds_ctx="jwst_1303.pmap")
+    archive.remake(product_name(FIRST, "uncal"), cal_ver="1.19.1", crds_ctx="jwst_1400.pmap", same_size=False)
+
+    assert groups(synced.call("plan"))[:2] == [
+        "  ~   4  update    37.4 kB   1111 First Light: 1 cal, 1 i2d, 1 rate, 1 uncal",
+        "          2 cal_ver 1.19.1 -> 1.20.0, jwst_1303 -> jwst_1304; 1 other checksum; 1 jwst_1303 -> jwst_1400",
     ]
 
 
+def test_a_rule_that_takes_nothing_is_said(desk: Desk) -> None:
+    """Once, however many proposals it is used for; in JSON it is a list of its own."""
+    rule = '{ productFilename = "*_ratints.fits" }'
+    desk.write(BOTH + f"exclude = [{rule}, {rule}]\n")
+    planned = desk.call("plan")
+
+    assert planned.err == 'note: rule { productFilename = "*_ratints.fits" } takes no listed product\n'
+    assert desk.call("plan", "-q").err == ""
+    assert desk.call("plan", "--json").document["idle_rules"] == [rule]
+
+
+def test_stale_products_are_counted(bare: Desk) -> None:
+    """What the archive is going to make anew is a note, and nothing to do."""
+    observation = {"obsid": 1, "obs_id": "jw01111-o001", "proposal_id": str(FIRST)}
+    product = {"productFilename": CAL, "parent_obsid": 1}
+    keywords = {"filename": CAL, "instrume": "NIRCAM", "program": "1111", "isStale": True, "fileSize": SIZE}
+    with Sandbox(catalogue=Catalogue.from_rows([observation], [product], [keywords])) as archive:
+        bare.set(JWSTSYNC_ARCHIVE_URL=archive.url)
+        bare.call("apply")
+        planned = bare.call("plan")
+        document = bare.call("plan", "--json").document
+
+    assert planned.err == "note: 1 product marked stale, which the archive is going to make anew\n"
+    assert planned.out.endswith("\nPlan: nothing to do; 85.4 GB free.\n")
+    assert document["stale"] == 1
+
+
 def test_a_product_that_was_made_anew_in_another_size(synced: Desk, archive: Sandbox) -> None:
-    """Where the size tells and the version does not, it is just changed."""
+    """Where the size has changed too, both sizes are said."""
     archive.remake(CAL, cal_ver="1.19.1", same_size=False)
 
-    assert groups(synced.call("plan"))[1] == f"          {CAL}  11.5 kB  (changed)"
+    assert groups(synced.call("plan"))[1] == (
+        f"          {CAL}  11.5 kB  (changed: jwst_1303 -> jwst_1304, 8.6 kB -> 11.5 kB)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -396,6 +453,7 @@ def test_every_action_has_a_summary(desk: Desk, archive: Sandbox) -> None:
             },
             "size_on_disk": None,
             "released": "2022-07-13",
+            "changes": None,
         },
     }
 

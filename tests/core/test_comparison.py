@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwstsync.core.caom import KeywordRow
-from jwstsync.core.comparison import Basis, changed_in_archive, compared_by
+from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
 from jwstsync.core.goal import as_locked, goal_of
 from jwstsync.core.keywords import KeywordQuestion
 from jwstsync.core.lockfile import LockedProduct, Lockfile
@@ -206,6 +206,30 @@ def test_only_like_versions_are_compared(
 def test_it_is_told_by_what_was_compared(wanted: Selected, before: LockedProduct, basis: Basis | None) -> None:
     """The checksum if there are two, else the version, else the size, else nothing."""
     assert compared_by(wanted, before) is basis
+
+
+def test_what_has_changed_is_told_like_with_like() -> None:
+    """Each fact that both sides state and differ in, with what it was and is; a lagging listing is not the version."""
+    before = locked(cal_ver="1.9", crds_ctx=None, stated_size=7)
+    wanted = selected(NEW, cal_ver="2.0", listed_ver="1.8", md5=md5_of(NEW))
+
+    assert changes(wanted, before) == (Change("cal_ver", "1.9", "2.0"), Change("size", 7, len(NEW)))
+    assert changes(replace(wanted, listed_ver="1.9"), before) == (Change("size", 7, len(NEW)),)
+    listed = replace(wanted, cal_ver="2026_1b")
+    assert changes(listed, before)[0] == Change("cal_ver", "1.9", "1.8")
+    assert changes(selected(crds_ctx="jwst_1413.pmap", md5=md5_of(NEW)), PINNED) == (
+        Change("crds_ctx", "jwst_1303.pmap", "jwst_1413.pmap"),
+        Change("md5", md5_of(OLD), md5_of(NEW)),
+    )
+
+
+@given(wanted_products, locked_products, st.none() | digests(32), st.none() | digests(32))
+def test_what_is_made_anew_has_changes(
+    wanted: Selected, before: LockedProduct, now: str | None, then: str | None
+) -> None:
+    """No update is without a change to tell."""
+    wanted, before = replace(wanted, md5=now), replace(before, md5=then)
+    assert changes(wanted, before) or not changed_in_archive(wanted, before)
 
 
 def test_the_context_comes_with_its_version() -> None:

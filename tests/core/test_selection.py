@@ -36,7 +36,7 @@ from tests.core.strategies import md5_of, sha256_of
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jwstsync.core.caom import ProductRow
     from jwstsync.core.selection import Listing
@@ -336,3 +336,52 @@ def test_any_answers_are_selected_by_the_rules_in_any_order(
     ]
     assert select(TANGLED, shuffled, {}) == selection
     assert list(selection.products) == sorted(selection.products)
+
+
+# --- rules that take nothing
+
+NAMED = """
+[rules.images]
+productFilename = "*_i2d.fits"
+[rules.spectra]
+productFilename = "*_x1d.fits"
+"""
+
+
+def idle(blocks: str, *listings: Listing, failed: Mapping[int, str] | None = None) -> tuple[str, ...]:
+    """The rules that take nothing."""
+    return select(manifest_of(NAMED + blocks), listings, failed or {}).idle_rules
+
+
+ONE = '[[proposal]]\nid = {ids}\ninclude = ["images", "spectra"]\n'
+
+
+def test_a_rule_that_takes_nothing_is_found() -> None:
+    """Each is named once, in the manifest's order, whether it includes or excludes."""
+    blocks = ONE.format(ids=2733) + 'exclude = [{ calib_level = 1 }, { calib_level = 3 }, "spectra"]\n'
+
+    assert idle(blocks, listing_of(row("a_i2d.fits"))) == ("spectra", "{ calib_level = 1 }")
+
+
+def test_a_rule_that_takes_something_anywhere_is_not_idle() -> None:
+    """A rule of many proposals has done its work if it takes something in one of them, in whichever block."""
+    other = listing_of(row("b_x1d.fits", proposal_id="1"), proposal=1)
+    both = ONE.format(ids=[2733, 1])
+    assert idle(both, listing_of(row("a_i2d.fits")), other) == ()
+
+    apart = ONE.format(ids=2733) + ONE.format(ids=1)
+    assert idle(apart, listing_of(row("a_i2d.fits")), other) == ()
+
+
+@pytest.mark.parametrize("listings", [[listing_of(row("a_i2d.fits"))], [listing_of(), listing_of(proposal=1)]])
+def test_where_not_all_is_known_no_rule_is_idle(listings: list[Listing]) -> None:
+    """Of a proposal that failed or lists nothing, nobody can say what a rule would take."""
+    assert idle(ONE.format(ids=[2733, 1]), *listings, failed={1: "no answer"}) == ()
+
+
+def test_observations_that_are_left_out_do_not_count() -> None:
+    """A rule that takes only what other observations list takes nothing."""
+    blocks = ONE.format(ids=2733).replace('"images", ', "") + 'observations = { instrument_name = "MIRI*" }\n'
+    listing = listing_of(row("a_x1d.fits", NIRCAM.group_id), row("b_i2d.fits"))
+
+    assert idle(blocks, listing) == ("spectra",)
