@@ -10,14 +10,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
-from jwstsync.core.layout import same_place
-from jwstsync.core.lockfile import LockedProduct, Lockfile
+from jwstsync.core.lockfile import LockedProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
+    from jwstsync.core.lockfile import Lockfile
     from jwstsync.core.selection import Selected
 
 
@@ -356,42 +356,3 @@ def _decide_locked(locked: LockedProduct, state: FileState | None) -> tuple[Acti
 def queue_order(fetches: Iterable[Fetch]) -> list[Fetch]:
     """The order to fetch in: the largest first, so that none is left alone at the end; else by folder."""
     return sorted(fetches, key=lambda fetch: (-(fetch.size or 0), fetch.path))
-
-
-def lockfile_after(plan: Plan, landed: Mapping[str, LockedProduct]) -> Lockfile:
-    """The lockfile once a plan has been carried out as far as it went.
-
-    Args:
-        plan: What was to happen.
-        landed: The entries of the products that were fetched or adopted, by URI.
-    """
-    settled = [entry for action in plan.actions if (entry := landed.get(action.uri) or _kept(action))]
-    waiting = {
-        same_place(locked.path): (locked, action.path)
-        for action in plan.actions
-        if (locked := action.locked)
-        and action.kind not in {ActionKind.KEEP, ActionKind.DROP}
-        and action.uri not in landed
-    }
-    return Lockfile.of([*settled, *_waiting(waiting, [same_place(entry.path) for entry in settled])])
-
-
-def _kept(action: Action) -> LockedProduct | None:
-    if action.kind is not ActionKind.KEEP or action.locked is None:
-        return None
-    return action.fetch.refreshed(action.locked)
-
-
-def _waiting(waiting: dict[str, tuple[LockedProduct, ProductPath]], taken: list[str]) -> Iterator[LockedProduct]:
-    """What was locked and is still to come; where its old place is taken now, it is locked at its new one.
-
-    Args:
-        waiting: By its old place, what is locked and its new path.
-        taken: The places of what is settled.
-    """
-    while taken:
-        if displaced := waiting.pop(taken.pop(), None):
-            locked, path = displaced
-            yield replace(locked, path=path)
-            taken.append(same_place(path))  # which may be the old place of yet another
-    yield from (locked for locked, _ in waiting.values())

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from jwstsync.core.plan import Access, Action, ActionKind, Plan, lockfile_after, queue_order
+from jwstsync.core.after import lockfile_after
+from jwstsync.core.plan import Access, Action, ActionKind, Plan, queue_order
 from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.errors import ExitCode, LimitError, TokenError, gravest
 from jwstsync.executors import Cause, Done, Executor, Failed, Outcome

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jwstsync.core.after import lockfile_after
 from jwstsync.core.caom import Observation
 from jwstsync.core.goal import goal_of
 from jwstsync.core.lockfile import Lockfile, format_lockfile, parse_lockfile
-from jwstsync.core.plan import Access, decide, lockfile_after
+from jwstsync.core.plan import Access, decide
 from jwstsync.core.selection import (
     Selected,
     Selection,
