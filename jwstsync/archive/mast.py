@@ -7,13 +7,14 @@ a time limit, and whatever goes wrong leaves here as `ArchiveError`. What the ro
 from __future__ import annotations
 
 import warnings
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
 from jwstsync.archive.rows import keyword_records, records
-from jwstsync.archive.transport import CONNECT_TIMEOUT, Deadline, PoliteAdapter
+from jwstsync.archive.transport import CONNECT_TIMEOUT, Allowance, PoliteAdapter
+from jwstsync.archive.tries import innermost, is_timeout, tries
 from jwstsync.core.caom import (
     JWST,
     KEYWORD_COLUMNS,
@@ -27,12 +28,13 @@ from jwstsync.core.caom import (
 from jwstsync.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 # Not checked against the live archive: how many observations one product request bears. STScI's notebooks advise
 # groups of five, astroquery's development version sends 500; large proposals time out without batches.
 OBSERVATIONS_PER_REQUEST = 25
 KEYWORDS = "Mast.Jwst.Filtered"
+_T = TypeVar("_T")
 
 
 class MastArchive:
@@ -40,16 +42,15 @@ class MastArchive:
 
     Args:
         url: The server, such as https://mast.stsci.edu.
-        timeout: Seconds for one query with all its polls.
+        timeout: Seconds for one query with all its tries and polls.
         agent: How this program names itself to the server.
     """
 
     def __init__(self, url: str, *, timeout: float, agent: str) -> None:
         self._url = url
-        self._clock = Deadline(timeout)
+        self._allowance = Allowance(timeout)
         self._agent = agent
-        self._client: Any = None
-        self._keyword_client: Any = None
+        self._client: _Client | None = None
 
     def observations(self, proposal_id: int) -> list[Observation]:
         """The JWST observations of a proposal, planned ones included, in the archive's order.
@@ -57,23 +58,39 @@ class MastArchive:
         Raises:
             ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
         """
-        with self._question(f"observations of proposal {proposal_id}") as client:
-            table = client.query_criteria(proposal_id=str(proposal_id), obs_collection=JWST)
+
+        def ask(client: _Client) -> list[Observation]:
+            table = client.caom.query_criteria(proposal_id=str(proposal_id), obs_collection=JWST)
             return records(table, OBSERVATION_COLUMNS, Observation)
+
+        return self._answer(f"observations of proposal {proposal_id}", ask)
 
     def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
         """The product rows of these observations, one for each parent that lists a product.
 
+        They are asked for in batches; where one takes too long, it and those after it have half as many observations.
+
         Raises:
             ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
         """
-        rows = []
-        for start in range(0, len(group_ids), OBSERVATIONS_PER_REQUEST):
-            batch = [str(group_id) for group_id in group_ids[start : start + OBSERVATIONS_PER_REQUEST]]
-            with self._question(f"products of {len(batch)} observations from {batch[0]}") as client:
-                table = client.get_product_list(batch)
-                rows += records(table, PRODUCT_COLUMNS, ProductRow)
+        rows: list[ProductRow] = []
+        start, size = 0, OBSERVATIONS_PER_REQUEST
+        while start < len(group_ids):
+            batch = group_ids[start : start + size]
+            try:
+                rows += self._products_of(batch)
+                start += len(batch)
+            except _TooSlowError:
+                size = len(batch) // 2
         return rows
+
+    def _products_of(self, batch: Sequence[int]) -> list[ProductRow]:
+        def ask(client: _Client) -> list[ProductRow]:
+            table = client.caom.get_product_list([str(group_id) for group_id in batch])
+            return records(table, PRODUCT_COLUMNS, ProductRow)
+
+        what = f"products of {len(batch)} observations from {batch[0]}"
+        return self._answer(what, ask, of_many=len(batch) > 1)
 
     def keywords(self, service: str, proposal_id: int) -> list[KeywordRow]:
         """The rows that an instrument's keyword service has of a proposal.
@@ -81,50 +98,73 @@ class MastArchive:
         Raises:
             ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
         """
-        with self._question(f"{service} keywords of proposal {proposal_id}"):
-            wanted = {PROGRAM: [str(proposal_id)]}
-            table = self._keyword_client.mast_query(
-                f"{KEYWORDS}.{service}", columns=",".join(KEYWORD_COLUMNS), **wanted
-            )
+        wanted = {PROGRAM: [str(proposal_id)]}
+
+        def ask(client: _Client) -> list[KeywordRow]:
+            table = client.keywords.mast_query(f"{KEYWORDS}.{service}", columns=",".join(KEYWORD_COLUMNS), **wanted)
             return keyword_records(table)
 
-    @contextmanager
-    def _question(self, what: str) -> Iterator[Any]:
+        return self._answer(f"{service} keywords of proposal {proposal_id}", ask)
+
+    def _answer(self, what: str, ask: Callable[[_Client], _T], *, of_many: bool = False) -> _T:
+        """What comes of a question, asked again while that may help.
+
+        Raises:
+            _TooSlowError: There was no answer in time, and less can be asked for at once.
+            ArchiveError: There is no answer.
+        """
+        attempts = None
         try:
             client = self._connected()
-            self._clock.restart()
+            self._allowance.restart()
+            attempts = tries(self._allowance, of_many=of_many)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # astroquery warns of empty answers, which are answers here
-                yield client
+                return attempts(ask, client)
         except Exception as error:  # astroquery passes on whatever a strange answer makes it stumble over
-            raise ArchiveError(f"{self._url}: {what}: {_told(error, self._clock.timeout)}") from error
+            if of_many and is_timeout(error):
+                raise _TooSlowError from error
+            count = attempts.statistics.get("attempt_number", 1) if attempts else 1
+            said = _told(error, self._allowance.timeout) + (f" (tried {count} times)" if count > 1 else "")
+            raise ArchiveError(f"{self._url}: {what}: {said}") from error
 
-    def _connected(self) -> Any:  # noqa: ANN401 - astroquery has no types
+    def _connected(self) -> _Client:
         """The client, pointed at this archive: its addresses are fixed when astroquery is imported."""
         if self._client is None:
             from astroquery.mast import MastClass, ObservationsClass  # noqa: PLC0415 - takes a second and 77 MB
 
-            client = ObservationsClass()
-            portal = client._portal_api_connection  # noqa: SLF001 - there is no public way to another server
+            client = _Client(ObservationsClass(), MastClass())
+            portal = client.caom._portal_api_connection  # noqa: SLF001 - there is no public way to another server
             portal.MAST_REQUEST_URL = f"{self._url}/api/v0/invoke"
             portal.COLUMNS_CONFIG_URL = f"{self._url}/portal/Mashup/Mashup.asmx/columnsconfig"
             portal.MAST_DOWNLOAD_URL = f"{self._url}/api/v0.1/Download/file"
             portal.MAST_BUNDLE_URL = f"{self._url}/api/v0.1/Download/bundle"
-            portal.TIMEOUT = self._clock.timeout
+            portal.TIMEOUT = self._allowance.timeout
             portal._column_configs = {}  # noqa: SLF001 - shared by all servers otherwise
             session = portal._session  # noqa: SLF001 - as above
             session.headers["User-Agent"] = f"{self._agent} {session.headers['User-Agent']}"
             for scheme in ("https://", "http://"):
-                session.mount(scheme, PoliteAdapter(self._clock))
-            self._keyword_client = MastClass()
-            self._keyword_client._portal_api_connection = portal  # noqa: SLF001 - set up once for both
+                session.mount(scheme, PoliteAdapter(self._allowance))
+            client.keywords._portal_api_connection = portal  # noqa: SLF001 - set up once for both
             self._client = client
         return self._client
 
 
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """astroquery's two clients, which share a connection: one for observations and products, one for keywords."""
+
+    caom: Any
+    keywords: Any
+
+
+class _TooSlowError(Exception):
+    """A batch of products was not answered in time."""
+
+
 def _told(error: Exception, timeout: float) -> str:
     """What went wrong, in one line."""
-    inmost = _innermost(error)
+    inmost = innermost(error)
     if isinstance(error, requests.ConnectTimeout):
         return f"not reached in {min(CONNECT_TIMEOUT, timeout):g} s"
     if isinstance(inmost, TimeoutError):
@@ -134,12 +174,6 @@ def _told(error: Exception, timeout: float) -> str:
     if isinstance(error, LookupError | TypeError | AttributeError | ValueError):
         return f"answer not understood ({type(error).__name__}: {_words(error)})"
     return _words(inmost if isinstance(error, requests.RequestException) else error)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return error
 
 
 def _words(error: BaseException) -> str:
