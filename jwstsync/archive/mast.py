@@ -6,12 +6,13 @@ a time limit, and whatever goes wrong leaves here as `ArchiveError`. What the ro
 
 from __future__ import annotations
 
-import warnings
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
+from jwstsync.archive.quiet import no_warnings
 from jwstsync.archive.rows import keyword_records, records
 from jwstsync.archive.transport import CONNECT_TIMEOUT, Allowance, PoliteAdapter
 from jwstsync.archive.tries import innermost, is_timeout, tries
@@ -38,7 +39,7 @@ _T = TypeVar("_T")
 
 
 class MastArchive:
-    """The MAST archive, or one that speaks like it.
+    """The MAST archive, or one that speaks like it. It may be asked by several threads at once.
 
     Args:
         url: The server, such as https://mast.stsci.edu.
@@ -48,9 +49,9 @@ class MastArchive:
 
     def __init__(self, url: str, *, timeout: float, agent: str) -> None:
         self._url = url
-        self._allowance = Allowance(timeout)
+        self._timeout = timeout
         self._agent = agent
-        self._client: _Client | None = None
+        self._clients = threading.local()
 
     def observations(self, proposal_id: int) -> list[Observation]:
         """The JWST observations of a proposal, planned ones included, in the archive's order.
@@ -116,46 +117,49 @@ class MastArchive:
         attempts = None
         try:
             client = self._connected()
-            self._allowance.restart()
-            attempts = tries(self._allowance, of_many=of_many)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # astroquery warns of empty answers, which are answers here
+            client.allowance.restart()
+            attempts = tries(client.allowance, of_many=of_many)
+            with no_warnings():  # astroquery warns of empty answers, which are answers here
                 return attempts(ask, client)
         except Exception as error:  # astroquery passes on whatever a strange answer makes it stumble over
             if of_many and is_timeout(error):
                 raise _TooSlowError from error
             count = attempts.statistics.get("attempt_number", 1) if attempts else 1
-            said = _told(error, self._allowance.timeout) + (f" (tried {count} times)" if count > 1 else "")
+            said = _told(error, self._timeout) + (f" (tried {count} times)" if count > 1 else "")
             raise ArchiveError(f"{self._url}: {what}: {said}") from error
 
     def _connected(self) -> _Client:
-        """The client, pointed at this archive: its addresses are fixed when astroquery is imported."""
-        if self._client is None:
+        """This thread's client, pointed at this archive: its addresses are fixed when astroquery is imported."""
+        client: _Client | None = getattr(self._clients, "own", None)
+        if client is None:
             from astroquery.mast import MastClass, ObservationsClass  # noqa: PLC0415 - takes a second and 77 MB
 
-            client = _Client(ObservationsClass(), MastClass())
+            self._clients.own = client = _Client(ObservationsClass(), MastClass(), Allowance(self._timeout))
             portal = client.caom._portal_api_connection  # noqa: SLF001 - there is no public way to another server
             portal.MAST_REQUEST_URL = f"{self._url}/api/v0/invoke"
             portal.COLUMNS_CONFIG_URL = f"{self._url}/portal/Mashup/Mashup.asmx/columnsconfig"
             portal.MAST_DOWNLOAD_URL = f"{self._url}/api/v0.1/Download/file"
             portal.MAST_BUNDLE_URL = f"{self._url}/api/v0.1/Download/bundle"
-            portal.TIMEOUT = self._allowance.timeout
+            portal.TIMEOUT = self._timeout
             portal._column_configs = {}  # noqa: SLF001 - shared by all servers otherwise
             session = portal._session  # noqa: SLF001 - as above
             session.headers["User-Agent"] = f"{self._agent} {session.headers['User-Agent']}"
             for scheme in ("https://", "http://"):
-                session.mount(scheme, PoliteAdapter(self._allowance))
+                session.mount(scheme, PoliteAdapter(client.allowance))
             client.keywords._portal_api_connection = portal  # noqa: SLF001 - set up once for both
-            self._client = client
-        return self._client
+        return client
 
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """astroquery's two clients, which share a connection: one for observations and products, one for keywords."""
+    """astroquery's two clients, which share a connection: one for observations and products, one for keywords.
+
+    They keep what they are asked in themselves, and are not for two threads at once.
+    """
 
     caom: Any
     keywords: Any
+    allowance: Allowance
 
 
 class _TooSlowError(Exception):

@@ -12,6 +12,7 @@ from jwstsync.core.selection import Explanation, Listing, explain, groups_to_ask
 from jwstsync.errors import ArchiveError, ManifestError, Problem
 from jwstsync.settings import Settings, read_settings
 from jwstsync.sync.feedback import Silence
+from jwstsync.sync.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,39 +53,41 @@ def open_archive(url: str, timeout: float) -> Archive:
     return MastArchive(url, timeout=timeout, agent=AGENT)
 
 
+def proposals_of(manifest: Manifest) -> list[int]:
+    """The proposals that a manifest names, in ascending order."""
+    return sorted({proposal for block in manifest.blocks for proposal in block.ids})
+
+
 def gather(manifest: Manifest, archive: Archive, feedback: Feedback) -> tuple[list[Listing], dict[int, str]]:
     """What the archive lists for the manifest's proposals, and the errors of those that could not be asked.
 
     Raises:
         ArchiveError: None of them could be asked.
     """
-    listings, failed = [], {}
-    for proposal in sorted({proposal for block in manifest.blocks for proposal in block.ids}):
+
+    def ask(proposal: int) -> Listing:
         feedback.phase(f"asking {manifest.archive.url} about proposal {proposal}")
-        try:
-            observations = archive.observations(proposal)
-            groups = groups_to_ask(manifest, proposal, observations)
-            listings.append(Listing(proposal, observations, archive.products(groups)))
-        except ArchiveError as error:
-            failed[proposal] = str(error)
+        observations = archive.observations(proposal)
+        groups = groups_to_ask(manifest, proposal, observations)
+        return Listing(proposal, observations, archive.products(groups))
+
+    listings, failed = side_by_side(ask, proposals_of(manifest))
     if not listings:
         reasons = "\n".join(dict.fromkeys(failed.values()))
         raise ArchiveError(f"{reasons}\n{WITHOUT_ASKING}")
-    return listings, failed
+    return list(listings.values()), failed
 
 
 def gather_keywords(
     questions: Iterable[KeywordQuestion], archive: Archive, feedback: Feedback
 ) -> tuple[dict[KeywordQuestion, list[KeywordRow]], dict[KeywordQuestion, str]]:
     """What the keyword services say, and the errors of the questions that were not answered."""
-    answers, failed = {}, {}
-    for question in sorted(questions):
+
+    def ask(question: KeywordQuestion) -> list[KeywordRow]:
         feedback.phase(f"asking for {question.service} keywords of proposal {question.proposal}")
-        try:
-            answers[question] = archive.keywords(question.service, question.proposal)
-        except ArchiveError as error:
-            failed[question] = str(error)
-    return answers, failed
+        return archive.keywords(question.service, question.proposal)
+
+    return side_by_side(ask, sorted(questions))
 
 
 def explanations(

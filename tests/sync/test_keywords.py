@@ -43,17 +43,17 @@ def bases(place: Place) -> dict[str, Basis | None]:
 def test_only_instruments_and_proposals_of_the_selection_are_asked_for(place: Place) -> None:
     """One question for each instrument of each proposal that has a FITS file in the selection."""
     place.plan()
-    assert place.archive.questions == [("GuideStar", 1), ("Miri", 1), ("Nircam", 1), ("Nircam", 2)]
+    assert sorted(place.archive.questions) == [("GuideStar", 1), ("Miri", 1), ("Nircam", 1), ("Nircam", 2)]
 
     place.archive.questions.clear()
     place.write(EVERYTHING.replace("[{}]", '[{ productFilename = ["*nrca1*.fits", "*.jpg"], proposal_id = "1" }]'))
     place.plan()
-    assert place.archive.questions == [("Nircam", 1)]
+    assert sorted(place.archive.questions) == [("Nircam", 1)]
 
     place.archive.questions.clear()
     place.write(EVERYTHING.replace("[{}]", '[{ extension = "jpg" }]'))
     place.plan()
-    assert place.archive.questions == []
+    assert sorted(place.archive.questions) == []
 
 
 def test_what_is_locked_has_the_archives_checksum(place: Place) -> None:
