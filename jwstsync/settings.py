@@ -6,10 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import platformdirs
+
 from jwstsync.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 ARCHIVE_URL = "JWSTSYNC_ARCHIVE_URL"
 TIMEOUT = "JWSTSYNC_TIMEOUT"
@@ -25,12 +28,14 @@ class Settings:
         timeout: Seconds for one query.
         token: The MAST token.
         keyring: Whether the token may also be looked for in the keyring.
+        cache_folder: Where the archive's last answers are kept; None keeps none.
     """
 
     archive_url: str | None = None
     timeout: float | None = None
     token: str | None = None
     keyring: bool = True
+    cache_folder: Path | None = None
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -43,6 +48,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         archive_url=environ.get(ARCHIVE_URL) or None,
         timeout=_seconds(environ.get(TIMEOUT)),
         token=environ.get(TOKEN) or None,
+        cache_folder=platformdirs.user_cache_path("jwstsync", appauthor=False),
     )
 
 

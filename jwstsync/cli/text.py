@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _THOUSAND = 1000
+_AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))  # seconds
 
 
 def size_text(count: float) -> str:
@@ -20,6 +21,14 @@ def size_text(count: float) -> str:
 def counted(count: int, noun: str) -> str:
     """So many of something: ``1 product``, ``3,470 products``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def age_text(seconds: float) -> str:
+    """How long ago something was: ``3 hours``, ``1 day``."""
+    for unit, length in _AGES:
+        if seconds >= length:
+            return counted(int(seconds / length), unit)
+    return "less than a minute"
 
 
 def name_of(path: str) -> str:

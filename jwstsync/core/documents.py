@@ -6,6 +6,7 @@ Every key always stands, with null where there is nothing. Later versions of a s
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
@@ -106,6 +107,10 @@ class PlanDocument(TypedDict):
     summary: dict[ActionName, Amount]
     actions: list[ActionEntry]
     errors: list[ErrorEntry]
+    kept_at: Annotated[
+        str | None,
+        Field(description="when the oldest of the archive's answers came, UTC, where kept ones were used (--offline)"),
+    ]
     stale: Annotated[int, Field(description="how many of the products wait to be made anew in the archive")]
     idle_rules: Annotated[list[str], Field(description="the rules that take no listed product")]
     warnings: Annotated[list[str], Field(description="what could not be found out, and what was done without it")]
@@ -163,12 +168,14 @@ def plan_document(plan: Plan, subject: Subject, *, all_actions: bool) -> PlanDoc
         ErrorEntry(proposal=proposal, uri=None, error="had products, and now lists none")
         for proposal in sorted(plan.goal.disbelieved)
     ]
+    kept_at = plan.goal.kept_at
     refused = [ErrorEntry(proposal=one.proposal, uri=one.uri, error=one.error) for one in plan.goal.refused]
     return {
         "schema": subject,
         "summary": {kind.value: _amount(plan, kind) for kind in ActionKind},
         "actions": [_entry(action) for action in listed],
         "errors": [*failed, *empty, *refused],
+        "kept_at": None if kept_at is None else datetime.fromtimestamp(kept_at, UTC).isoformat(timespec="seconds"),
         "stale": plan.stale,
         "idle_rules": list(plan.goal.idle_rules),
         "warnings": list(plan.goal.warnings),

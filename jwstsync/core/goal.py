@@ -31,6 +31,7 @@ class Goal:
         gone: The locked products that the archive no longer lists, as far as it was asked.
         idle_rules: The rules that take no listed product.
         warnings: What could not be found out, for people.
+        kept_at: When the oldest of the answers came, in seconds since 1970, where they were kept.
     """
 
     products: Mapping[str, Selected]
@@ -41,6 +42,7 @@ class Goal:
     gone: frozenset[str] = frozenset()
     idle_rules: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    kept_at: float | None = None
 
     @property
     def paths(self) -> list[ProductPath]:
@@ -78,6 +80,7 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
         gone,
         selection.idle_rules,
         selection.warnings,
+        selection.kept_at,
     )
 
 

@@ -100,6 +100,7 @@ class Selection:
         idle_rules: The rules of include and exclude that take no listed product anywhere, though something is listed.
         asking: Who can tell more of the selected FITS files: the files by URI, with their names.
         warnings: What could not be found out, for people.
+        kept_at: When the oldest of the answers came, in seconds since 1970, where they were kept; None for fresh ones.
     """
 
     products: Mapping[str, Selected]
@@ -112,6 +113,7 @@ class Selection:
     idle_rules: tuple[str, ...] = ()
     asking: Mapping[KeywordQuestion, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    kept_at: float | None = None
 
 
 def executed(observations: Iterable[Observation]) -> list[Observation]:

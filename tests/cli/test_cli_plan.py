@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+from datetime import UTC, datetime
 from hashlib import md5
 from typing import TYPE_CHECKING
 
@@ -268,7 +271,7 @@ def test_a_proposal_that_can_not_be_asked_about(desk: Desk, archive: Sandbox) ->
     assert planned.code == ExitCode.ARCHIVE
     assert groups(planned) == ["  =   2  keep"]
     assert planned.err.startswith(f"jwstsync: {archive.url}: observations of proposal 2222: ")
-    assert planned.err.endswith("database session was killed; what is locked of it stays\n")
+    assert planned.err.endswith("database session was killed (tried 6 times); what is locked of it stays\n")
 
 
 def test_a_proposal_that_suddenly_lists_nothing(synced: Desk, archive: Sandbox) -> None:
@@ -360,6 +363,7 @@ def test_modes_that_ask_nothing(synced: Desk, archive: Sandbox, mode: str) -> No
     """The lockfile is compared with the disk, and the archive hears nothing of it."""
     archive.remake(CAL)
     heard = len(archive.requests)
+    shutil.rmtree(synced.cache, ignore_errors=True)
     planned = synced.call("plan", mode)
 
     assert planned.out.splitlines() == [
@@ -367,8 +371,42 @@ def test_modes_that_ask_nothing(synced: Desk, archive: Sandbox, mode: str) -> No
         "  =   4  keep",
         "Plan: nothing to do; 85.4 GB free.",
     ]
-    assert planned.err == ("no network: comparing lockfile and disk\n" if mode == "--offline" else "")
+    said = f"no network, and no answer of {archive.url} is kept for this: comparing lockfile and disk\n"
+    assert planned.err == (said if mode == "--offline" else "")
     assert len(archive.requests) == heard
+
+
+def test_a_plan_by_the_last_answer(synced: Desk, archive: Sandbox) -> None:
+    """Without a network, what the archive said last is compared, and it is said how old that is."""
+    archive.remake(CAL, cal_ver="1.20.0")
+    asked = synced.call("plan", "--json").document
+    archive.remake(product_name(FIRST, "rate"))
+    heard = len(archive.requests)
+    planned, document = synced.call("plan", "--offline"), synced.call("plan", "--offline", "--json").document
+
+    assert planned.out.startswith("jwstsync plan: 1 proposal, 4 products selected of 5\n  ~   1  update ")
+    assert re.fullmatch(r"no network: by the answers of [-0-9: ]{16} UTC, less than a minute old\n", planned.err)
+    assert asked["kept_at"] is None
+    assert datetime.fromisoformat(document["kept_at"]).tzinfo == UTC
+    assert {**document, "kept_at": None} == asked
+    assert len(archive.requests) == heard
+    assert fits(synced.call("schema", "plan").document, document)
+
+
+def test_the_answers_of_a_private_stand_in_are_not_kept(bare: Desk) -> None:
+    """What it serves is made up, and the user's cache is for what archives say."""
+    bare.write(RING)
+    assert bare.call("plan", "--sandbox").code == ExitCode.OK
+
+    assert not bare.cache.exists()
+
+
+def test_status_tells_of_the_disk_alone(synced: Desk, archive: Sandbox) -> None:
+    """Whatever is kept of the archive, it is no part of lockfile against disk."""
+    archive.remake(CAL)
+    synced.call("plan")
+
+    assert synced.call("status").out.splitlines()[1:] == ["  =   4  keep", "Status: nothing to do; 85.4 GB free."]
 
 
 def test_where_nothing_is_locked_yet(bare: Desk) -> None:
