@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from sys import intern
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jwstsync.core.caom import KEYWORD_COLUMNS, Column, KeywordRow, Kind, Observation, ProductRow, Value
 from jwstsync.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _WHOLE = frozenset({"group_id", "parent_group_id", "calib_level", "size", "sequence_number"})
 _REQUIRED = frozenset({"group_id", "parent_group_id"})
+_TEXTS = frozenset({Kind.TEXT, Kind.JOINED})
 _NAMES = frozenset({"data_uri", "filename", "obs_id"})
 
 _DATE = re.compile(r"/Date\((-?\d{1,16})\)/")  # how MAST may write a date: ms since 1970-01-01
@@ -29,9 +31,18 @@ def records(table: Any, columns: Mapping[str, Column], record: type[_Record]) ->
     if absent and len(table):
         raise ArchiveError(f"column {absent[0]}: expected it in every answer")
     names = [column.attribute for column in known]
-    values = [[_value(value, column) for value in table[column.name].tolist()] for column in known]
+    values = [_values(table[column.name], column, _value) for column in known]
     blank = dict.fromkeys(_NAMES & {column.attribute for column in columns.values()}, "")
     return [record(**{**blank, **dict(zip(names, row, strict=True))}) for row in zip(*values, strict=True)]
+
+
+def _values(cells: Any, column: Column, read: Callable[[Value, Column], Value]) -> list[Value]:  # noqa: ANN401
+    """The cells of one column, each as ``read`` has it; most are texts that say the same in many rows, kept once."""
+    values = cells.tolist()
+    if column.kind in _TEXTS and column.attribute not in _WHOLE | {"proposal_id"} and cells.dtype.kind == "U":
+        null = _null(column)
+        return [intern(value) if value else null for value in values]
+    return [read(value, column) for value in values]
 
 
 def _value(value: Value, column: Column) -> Value:
@@ -66,7 +77,7 @@ def keyword_records(table: Any) -> list[KeywordRow]:  # noqa: ANN401
     """The rows of a keyword table as records; one without a name tells nothing, and a garbled cell is unknown."""
     known = [column for column in KEYWORD_COLUMNS.values() if column.name in table.colnames]
     names = [column.attribute for column in known]
-    values = [[_value_or_none(value, column) for value in table[column.name].tolist()] for column in known]
+    values = [_values(table[column.name], column, _value_or_none) for column in known]
     found = (dict(zip(names, row, strict=True)) for row in zip(*values, strict=True))
     return [KeywordRow(**row) for row in found if row.get("filename")]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from jwstsync.cli.options import Globals
 
+_PIECES = 50_000  # of JSON at once
 _COLORS = {"+": "green", "~": "yellow", "!": "red", "<": "cyan", ">": "cyan", "?": "magenta", "-": "red", ".": "blue"}
 
 
@@ -71,12 +73,19 @@ class Output:
         _say(click.style(line, fg=color) if color and self.colored else line, color=self.colored)
 
     def document(self, content: Mapping[str, object]) -> None:
-        """One JSON document as the whole answer."""
-        _say(_json(content, indent=2))
+        """One JSON document as the whole answer, bit by bit: that of a large plan has hundreds of megabytes."""
+        import json
+
+        pieces = json.JSONEncoder(indent=2).iterencode(content)
+        while text := "".join(islice(pieces, _PIECES)):
+            _say(text, end="")
+        _say("")
 
     def event(self, content: Mapping[str, object]) -> None:
         """One line of JSON, told at once."""
-        _say(_json(content))
+        import json
+
+        _say(json.dumps(content))
 
     def message(self, text: str) -> None:
         """Something on the way, on stderr."""
@@ -86,12 +95,6 @@ class Output:
     def warning(self, text: str) -> None:
         """Something that went wrong, on stderr, also with ``-q``."""
         complain(text)
-
-
-def _json(content: Mapping[str, object], indent: int | None = None) -> str:
-    import json
-
-    return json.dumps(content, indent=indent)
 
 
 def complain(text: str) -> None:
@@ -108,14 +111,14 @@ def is_terminal(stream: IO[str] | None) -> bool:
         return False
 
 
-def _say(text: str, *, err: bool = False, color: bool | None = None) -> None:
-    """Prints a line.
+def _say(text: str, *, err: bool = False, color: bool | None = None, end: str = "\n") -> None:
+    """Prints a line, or a part of one.
 
     Raises:
         StoreError: An answer can not be written, because the disk is full.
     """
     try:
-        click.echo(text, err=err, color=color)
+        click.echo(text + end, nl=False, err=err, color=color)
     except OSError as error:
         _forget(sys.stderr if err else sys.stdout)
         if not err and not isinstance(error, BrokenPipeError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 Value: TypeAlias = str | int | float | bool | None
@@ -255,8 +256,12 @@ def keyword_service(filename: str, instrument_name: str | None) -> str | None:
     if _GUIDE_STAR in name:
         return "GuideStar"
     parts = [*name.partition(".")[0].split("_"), (instrument_name or "").partition("/")[0].casefold()]
-    found = (service for part in parts for service, pattern in _SERVICES.items() if pattern.fullmatch(part))
-    return next(found, None)
+    return next((service for part in parts if (service := _service_of(part))), None)
+
+
+@lru_cache
+def _service_of(part: str) -> str | None:
+    return next((service for service, pattern in _SERVICES.items() if pattern.fullmatch(part)), None)
 
 
 def is_public(data_rights: str | None) -> bool:

@@ -46,16 +46,21 @@ def rows_by_name(rows: Iterable[KeywordRow]) -> dict[str, KeywordRow]:
     Rows that say the same are one. Of rows that contradict each other the one that was made last counts; where that is
     not known, or where two were, none does.
     """
-    found: dict[str, set[KeywordRow]] = {}
-    for row in rows:
-        found.setdefault(row.filename.casefold(), set()).add(_plausible(row))
-    latest = {name: _latest(versions) for name, versions in found.items()}
-    return {name: row for name, row in latest.items() if row is not None}
+    found: dict[str, KeywordRow] = {}
+    disputed: dict[str, set[KeywordRow]] = {}
+    for row in map(_plausible, rows):
+        first = found.setdefault(row.filename, row)
+        if row != first:
+            disputed.setdefault(row.filename, {first}).add(row)
+    for name, versions in disputed.items():
+        if (latest := _latest(versions)) is None:
+            del found[name]
+        else:
+            found[name] = latest
+    return found
 
 
 def _latest(versions: set[KeywordRow]) -> KeywordRow | None:
-    if len(versions) == 1:
-        return next(iter(versions))
     latest = max((row.made_at for row in versions if row.made_at is not None), default=None)
     newest = [row for row in versions if row.made_at == latest]
     return newest[0] if latest is not None and len(newest) == 1 else None
@@ -63,17 +68,33 @@ def _latest(versions: set[KeywordRow]) -> KeywordRow | None:
 
 def _plausible(row: KeywordRow) -> KeywordRow:
     """The row without what can not be meant; a version that could not be read back would spoil the lockfile."""
-    md5 = (row.md5 or "").lower()
+    name, md5 = row.filename.casefold(), (row.md5 or "").lower()
+    if name == row.filename and md5 == row.md5 and _MD5.fullmatch(md5) and _is_good(row):
+        return row  # as nearly all are
     return replace(
         row,
-        filename=row.filename.casefold(),
+        filename=name,
         md5=md5 if _MD5.fullmatch(md5) else None,
-        size=row.size if row.size is not None and 0 <= row.size <= LARGEST_SIZE else None,
+        size=row.size if _is_size(row.size) else None,
         made_at=_finite(row.made_at),
         released_at=_finite(row.released_at),
         cal_ver=plain_or_unknown(row.cal_ver),
         crds_ctx=plain_or_unknown(row.crds_ctx),
     )
+
+
+def _is_good(row: KeywordRow) -> bool:
+    return (
+        _is_size(row.size)
+        and row.made_at == _finite(row.made_at)
+        and row.released_at == _finite(row.released_at)
+        and row.cal_ver == plain_or_unknown(row.cal_ver)
+        and row.crds_ctx == plain_or_unknown(row.crds_ctx)
+    )
+
+
+def _is_size(size: int | None) -> bool:
+    return size is not None and 0 <= size <= LARGEST_SIZE
 
 
 def _finite(number: float | None) -> float | None:

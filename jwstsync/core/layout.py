@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+from functools import lru_cache
 from typing import TYPE_CHECKING, NewType
 
 from jwstsync.errors import UnsafeNameError
@@ -81,7 +82,12 @@ def product_path(template: str, values: Mapping[str, str | int | None]) -> Produ
     filename = values.get("filename")
     if not isinstance(filename, str) or _safe(filename) != filename or not filename:
         raise UnsafeNameError(f"file name {filename!r}: expected a plain name without '/', '\\' and control characters")
-    return checked_path(template.format_map({name: _safe(values.get(name)) for name in FIELDS}))
+    return checked_path(template.format_map({name: _safe(values.get(name)) for name in _fields_of(template)}))
+
+
+@lru_cache
+def _fields_of(template: str) -> tuple[str, ...]:
+    return tuple(name for _, name, _, _ in string.Formatter().parse(template) if name is not None)
 
 
 def _safe(value: str | int | None) -> str:

@@ -108,27 +108,28 @@ class Action:
     @property
     def uri(self) -> str:
         """The product's name in the archive."""
-        return self._subject.uri
+        return self.subject.uri
 
     @property
     def path(self) -> ProductPath:
         """Where it belongs below the root."""
-        return self._subject.path
+        return self.subject.path
 
     @property
     def proposal(self) -> int:
         """The proposal that it is counted under."""
-        return self._subject.proposal
+        return self.subject.proposal
 
     @property
     def size(self) -> int | None:
         """Its bytes: the locked ones where these are wanted, else the stated ones."""
         if self.locked is not None and self.kind not in {ActionKind.UPDATE, ActionKind.ADOPT}:
             return self.locked.size
-        return self.present.size if self.kind is ActionKind.ADOPT and self.present else self._subject.size
+        return self.present.size if self.kind is ActionKind.ADOPT and self.present else self.subject.size
 
     @property
-    def _subject(self) -> Selected | LockedProduct:
+    def subject(self) -> Selected | LockedProduct:
+        """The product: as it is wanted, or where nothing wants it any more, as it is locked."""
         subject = self.wanted or self.locked
         assert subject is not None  # noqa: S101 - an action is always about a product
         return subject
@@ -297,7 +298,12 @@ def decide(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]
     """
     actions = [_action(one, lockfile.products.get(one.uri), disk, access) for one in goal.products.values()]
     actions += [_drop(one, goal) for one in lockfile if one.uri not in goal.products]
-    return Plan(tuple(sorted(actions, key=lambda action: (action.proposal, action.uri))), goal)
+    return Plan(tuple(sorted(actions, key=_order)), goal)
+
+
+def _order(action: Action) -> tuple[int, str]:
+    subject = action.subject
+    return subject.proposal, subject.uri
 
 
 def _drop(locked: LockedProduct, goal: Goal) -> Action:
@@ -308,17 +314,17 @@ def _action(
     wanted: Selected, locked: LockedProduct | None, disk: Mapping[ProductPath, FileState], access: Access
 ) -> Action:
     state = disk.get(wanted.path)
+    changed = locked is not None and changed_in_archive(wanted, locked)
     reason: Reason | None
     if locked is None:
         kind, reason = _decide_new(wanted, state)
-    elif changed_in_archive(wanted, locked):
+    elif changed:
         kind, reason = _decide_changed(wanted, locked, state)
     else:
         kind, reason = _decide_locked(locked, state)
     if kind in TRANSFERS and not access.allows(wanted):
         kind, reason = ActionKind.WITHHOLD, Reason.EXCLUSIVE_ACCESS
-    pinned = locked is not None and not changed_in_archive(wanted, locked)
-    return Action(kind, reason, wanted, locked, state, pinned)
+    return Action(kind, reason, wanted, locked, state, pinned=locked is not None and not changed)
 
 
 def _decide_new(wanted: Selected, state: FileState | None) -> tuple[ActionKind, Reason]:
