@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
@@ -108,28 +109,27 @@ class Action:
     @property
     def uri(self) -> str:
         """The product's name in the archive."""
-        return self.subject.uri
+        return self._subject.uri
 
     @property
     def path(self) -> ProductPath:
         """Where it belongs below the root."""
-        return self.subject.path
+        return self._subject.path
 
     @property
     def proposal(self) -> int:
         """The proposal that it is counted under."""
-        return self.subject.proposal
+        return self._subject.proposal
 
     @property
     def size(self) -> int | None:
         """Its bytes: the locked ones where these are wanted, else the stated ones."""
         if self.locked is not None and self.kind not in {ActionKind.UPDATE, ActionKind.ADOPT}:
             return self.locked.size
-        return self.present.size if self.kind is ActionKind.ADOPT and self.present else self.subject.size
+        return self.present.size if self.kind is ActionKind.ADOPT and self.present else self._subject.size
 
     @property
-    def subject(self) -> Selected | LockedProduct:
-        """The product: as it is wanted, or where nothing wants it any more, as it is locked."""
+    def _subject(self) -> Selected | LockedProduct:
         subject = self.wanted or self.locked
         assert subject is not None  # noqa: S101 - an action is always about a product
         return subject
@@ -296,14 +296,15 @@ def decide(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]
         disk: What stands at the goal's paths, with the hashes that `paths_to_hash` asks for; an absent path is free.
         access: What the user has a right to.
     """
-    actions = [_action(one, lockfile.products.get(one.uri), disk, access) for one in goal.products.values()]
-    actions += [_drop(one, goal) for one in lockfile if one.uri not in goal.products]
-    return Plan(tuple(sorted(actions, key=_order)), goal)
-
-
-def _order(action: Action) -> tuple[int, str]:
-    subject = action.subject
-    return subject.proposal, subject.uri
+    dropped = [one for one in lockfile if one.uri not in goal.products]
+    subjects: list[Selected | LockedProduct] = [*goal.products.values(), *dropped]
+    subjects.sort(key=attrgetter("proposal", "uri"))
+    before = lockfile.products
+    actions = [
+        _drop(one, goal) if isinstance(one, LockedProduct) else _action(one, before.get(one.uri), disk, access)
+        for one in subjects
+    ]
+    return Plan(tuple(actions), goal)
 
 
 def _drop(locked: LockedProduct, goal: Goal) -> Action:
@@ -314,17 +315,17 @@ def _action(
     wanted: Selected, locked: LockedProduct | None, disk: Mapping[ProductPath, FileState], access: Access
 ) -> Action:
     state = disk.get(wanted.path)
-    changed = locked is not None and changed_in_archive(wanted, locked)
+    pinned = locked is not None and not changed_in_archive(wanted, locked)
     reason: Reason | None
     if locked is None:
         kind, reason = _decide_new(wanted, state)
-    elif changed:
-        kind, reason = _decide_changed(wanted, locked, state)
-    else:
+    elif pinned:
         kind, reason = _decide_locked(locked, state)
+    else:
+        kind, reason = _decide_changed(wanted, locked, state)
     if kind in TRANSFERS and not access.allows(wanted):
         kind, reason = ActionKind.WITHHOLD, Reason.EXCLUSIVE_ACCESS
-    return Action(kind, reason, wanted, locked, state, pinned=locked is not None and not changed)
+    return Action(kind, reason, wanted, locked, state, pinned)
 
 
 def _decide_new(wanted: Selected, state: FileState | None) -> tuple[ActionKind, Reason]:
