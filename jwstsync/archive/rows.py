@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from dataclasses import fields
+from itertools import repeat
 from sys import intern
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +13,7 @@ from jwstsync.core.caom import KEYWORD_COLUMNS, Column, KeywordRow, Kind, Observ
 from jwstsync.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _WHOLE = frozenset({"group_id", "parent_group_id", "calib_level", "size", "sequence_number"})
 _REQUIRED = frozenset({"group_id", "parent_group_id"})
@@ -30,10 +33,13 @@ def records(table: Any, columns: Mapping[str, Column], record: type[_Record]) ->
     absent = [column.name for column in columns.values() if column.attribute in _REQUIRED and column not in known]
     if absent and len(table):
         raise ArchiveError(f"column {absent[0]}: expected it in every answer")
-    names = [column.attribute for column in known]
-    values = [_values(table[column.name], column, _value) for column in known]
-    blank = dict.fromkeys(_NAMES & {column.attribute for column in columns.values()}, "")
-    return [record(**{**blank, **dict(zip(names, row, strict=True))}) for row in zip(*values, strict=True)]
+    if not known:
+        return []
+    values: dict[str, Iterable[Value]] = {
+        column.attribute: _values(table[column.name], column, _value) for column in known
+    }
+    blank = {field.name: repeat("" if field.name in _NAMES else None) for field in fields(record)}
+    return list(map(record, *(blank | values).values()))
 
 
 def _values(cells: Any, column: Column, read: Callable[[Value, Column], Value]) -> list[Value]:  # noqa: ANN401
@@ -42,6 +48,9 @@ def _values(cells: Any, column: Column, read: Callable[[Value, Column], Value]) 
     if column.kind in _TEXTS and column.attribute not in _WHOLE | {"proposal_id"} and cells.dtype.kind == "U":
         null = _null(column)
         return [intern(value) if value else null for value in values]
+    if column.attribute in _WHOLE:
+        with suppress(TypeError, ValueError, OverflowError):  # a null or nonsense is among them
+            return [int(value) for value in values]
     return [read(value, column) for value in values]
 
 

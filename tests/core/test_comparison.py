@@ -114,6 +114,26 @@ def test_a_lockfile_without_checksums_is_compared_by_version() -> None:
     assert {(action.kind, action.compared_by) for action in plan.actions} == {(ActionKind.KEEP, Basis.VERSION)}
 
 
+def test_files_without_a_row_are_compared_by_what_is_listed() -> None:
+    """A service that does not know a file says nothing of it, and that is no warning."""
+    rows = [one[-1] for one in recorded()]
+    selection = select(
+        MANIFEST,
+        [
+            listing_of(
+                *(row(one.filename, 20, proposal_id="5398", size=one.size) for one in rows[:3]),
+                proposal=5398,
+                observations=[NIRCAM],
+            )
+        ],
+        {},
+    )
+    products = described(selection, {SERVICE: rows[:1]}, {}).products.values()
+
+    assert sorted(one.md5 or "" for one in products) == ["", "", rows[0].md5]
+    assert described(selection, {SERVICE: []}, {}) == selection
+
+
 # --- the rule
 
 stated = st.none() | st.sampled_from(["1.16.1", "1.18.0", "2026_1b"])

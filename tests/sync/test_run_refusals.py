@@ -175,7 +175,7 @@ def test_locked_asks_for_every_answer(synced: Place) -> None:
     synced.file(A).unlink()
     before = synced.state
 
-    with pytest.raises(ArchiveError, match=r"^proposal 1: down for maintenance$"):
+    with pytest.raises(ArchiveError, match=r"^proposal 1: down for maintenance\n.*--frozen$"):
         synced.apply(Mode.LOCKED)
     assert synced.state == before
 
