@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jwstsync.archive import Archive
-    from jwstsync.core.caom import KeywordRow
+    from jwstsync.core.caom import KeywordRow, Observation
     from jwstsync.core.keywords import KeywordQuestion
     from jwstsync.sync.feedback import Feedback
 
 VERSION = version("jwstsync")
 AGENT = f"jwstsync/{VERSION}"
+PORTION = 100  # observations whose products are one question; of a large proposal several are asked at once
 WITHOUT_ASKING = "what is locked can be had without asking: --frozen"
 
 
@@ -65,17 +66,25 @@ def gather(manifest: Manifest, archive: Archive, feedback: Feedback) -> tuple[li
         ArchiveError: None of them could be asked.
     """
 
-    def ask(proposal: int) -> Listing:
+    def ask(proposal: int) -> list[Observation]:
         feedback.phase(f"asking {manifest.archive.url} about proposal {proposal}")
-        observations = archive.observations(proposal)
-        groups = groups_to_ask(manifest, proposal, observations)
-        return Listing(proposal, observations, archive.products(groups))
+        return archive.observations(proposal)
 
-    listings, failed = side_by_side(ask, proposals_of(manifest))
+    observations, failed = side_by_side(ask, proposals_of(manifest))
+    groups = {proposal: groups_to_ask(manifest, proposal, found) for proposal, found in observations.items()}
+    parts = [(proposal, start) for proposal, asked in groups.items() for start in range(0, len(asked), PORTION)]
+    rows, errors = side_by_side(lambda part: archive.products(groups[part[0]][part[1] : part[1] + PORTION]), parts)
+    for (proposal, _), error in errors.items():
+        failed.setdefault(proposal, error)
+    listings = [
+        Listing(proposal, found, [row for part in parts if part[0] == proposal for row in rows[part]])
+        for proposal, found in observations.items()
+        if proposal not in failed
+    ]
     if not listings:
         reasons = "\n".join(dict.fromkeys(failed.values()))
         raise ArchiveError(f"{reasons}\n{WITHOUT_ASKING}")
-    return list(listings.values()), failed
+    return listings, dict(sorted(failed.items()))
 
 
 def gather_keywords(
