@@ -16,11 +16,11 @@ from jwstsync.cli.text import printable
 from jwstsync.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from jwstsync.cli.options import Globals
 
-_PIECES = 50_000  # of JSON at once
+_LINES = 1_000  # of JSON at once
 _COLORS = {"+": "green", "~": "yellow", "!": "red", "<": "cyan", ">": "cyan", "?": "magenta", "-": "red", ".": "blue"}
 
 
@@ -73,13 +73,13 @@ class Output:
         _say(click.style(line, fg=color) if color and self.colored else line, color=self.colored)
 
     def document(self, content: Mapping[str, object]) -> None:
-        """One JSON document as the whole answer, bit by bit: that of a large plan has hundreds of megabytes."""
-        import json
+        """One JSON document as the whole answer: a line for each key, and for each part of a list.
 
-        pieces = json.JSONEncoder(indent=2).iterencode(content)
-        while text := "".join(islice(pieces, _PIECES)):
-            _say(text, end="")
-        _say("")
+        It is written bit by bit: that of a large plan has hundreds of megabytes.
+        """
+        lines = _lines(content)
+        while text := "\n".join(islice(lines, _LINES)):
+            _say(text)
 
     def event(self, content: Mapping[str, object]) -> None:
         """One line of JSON, told at once."""
@@ -95,6 +95,23 @@ class Output:
     def warning(self, text: str) -> None:
         """Something that went wrong, on stderr, also with ``-q``."""
         complain(text)
+
+
+def _lines(content: Mapping[str, object]) -> Iterator[str]:
+    import json
+
+    yield "{"
+    last = len(content) - 1
+    for number, (key, value) in enumerate(content.items()):
+        end = "" if number == last else ","
+        if isinstance(value, list) and value:
+            yield f"  {json.dumps(key)}: ["
+            yield from (f"    {json.dumps(one)}," for one in value[:-1])
+            yield f"    {json.dumps(value[-1])}"
+            yield f"  ]{end}"
+        else:
+            yield f"  {json.dumps(key)}: {json.dumps(value)}{end}"
+    yield "}"
 
 
 def complain(text: str) -> None:
