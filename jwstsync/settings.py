@@ -6,10 +6,13 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import platformdirs
+
 from jwstsync.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 ARCHIVE_URL = "JWSTSYNC_ARCHIVE_URL"
 TIMEOUT = "JWSTSYNC_TIMEOUT"
@@ -26,6 +29,7 @@ class Settings:
         token: The MAST token.
         keyring: Whether the token may also be looked for in the keyring.
         ask_token: Asks somebody for the token; None where nobody is there.
+        cache_folder: Where the archive's last answers are kept; None keeps none.
     """
 
     archive_url: str | None = None
@@ -33,6 +37,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     keyring: bool = True
     ask_token: Callable[[], str] | None = None
+    cache_folder: Path | None = None
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -45,6 +50,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         archive_url=environ.get(ARCHIVE_URL) or None,
         timeout=_seconds(environ.get(TIMEOUT)),
         token=environ.get(TOKEN) or None,
+        cache_folder=platformdirs.user_cache_path("jwstsync", appauthor=False),
     )
 
 

@@ -1,4 +1,4 @@
-"""The archive, as the rest sees it: observations and products by proposal, and whose a token is.
+"""The archive, as the rest sees it: observations, products and keywords by proposal, and whose a token is.
 
 How MAST is asked is in `mast`.
 """
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jwstsync.archive.auth import Identity
-    from jwstsync.core.caom import Observation, ProductRow
+    from jwstsync.core.caom import KeywordRow, Observation, ProductRow
 
 
 class Archive(Protocol):
@@ -23,6 +23,15 @@ class Archive(Protocol):
 
     def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
         """The product rows of these observations, one for each parent that lists a product, in the archive's order."""
+        ...
+
+    def keywords(self, service: str, proposal_id: int) -> list[KeywordRow]:
+        """The rows that an instrument's keyword service has of a proposal, in the archive's order.
+
+        Args:
+            service: The last part of the service's name, such as ``Nircam`` or ``GuideStar``.
+            proposal_id: Whose files they are of.
+        """
         ...
 
     def whoami(self, token: str) -> Identity:

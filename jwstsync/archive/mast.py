@@ -1,71 +1,59 @@
 """MAST, asked through astroquery: the only module that imports it, and only when a question is asked.
 
-Only ``proposal_id`` and ``obs_collection`` go to the archive; every finer choice is made on the rows. Every request has
+Only a proposal and ``obs_collection`` go to the archive; every finer choice is made on the rows. Every request has
 a time limit, and whatever goes wrong leaves here as `ArchiveError`. What the rows mean is `jwstsync.core.caom`'s.
 """
 
 from __future__ import annotations
 
-import io
-import time
-import warnings
-from contextlib import contextmanager
+import threading
 from dataclasses import dataclass
-from functools import partial
-from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from jwstsync.archive.auth import Identity, ask_who, hidden
+from jwstsync.archive.quiet import no_warnings
+from jwstsync.archive.rows import keyword_records, records
+from jwstsync.archive.transport import CONNECT_TIMEOUT, Allowance, PoliteAdapter
+from jwstsync.archive.tries import innermost, is_timeout, tries
 from jwstsync.core.caom import (
     JWST,
+    KEYWORD_COLUMNS,
     OBSERVATION_COLUMNS,
     PRODUCT_COLUMNS,
-    Column,
-    Kind,
+    PROGRAM,
+    KeywordRow,
     Observation,
     ProductRow,
-    Value,
 )
 from jwstsync.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from socket import socket
-
-    from requests import PreparedRequest, Response
-    from typing_extensions import Buffer
+    from collections.abc import Callable, Sequence
 
 # Not checked against the live archive: how many observations one product request bears. STScI's notebooks advise
 # groups of five, astroquery's development version sends 500; large proposals time out without batches.
 OBSERVATIONS_PER_REQUEST = 25
-CONNECT_TIMEOUT = 30.0  # seconds
-FIRST_POLL_PAUSE = 0.2  # seconds; astroquery itself asks again at once
-LONGEST_POLL_PAUSE = 5.0  # seconds
+KEYWORDS = "Mast.Jwst.Filtered"
 WHOAMI_TIMEOUT = 30.0  # seconds; a run does not wait longer for this
-_WHOLE = frozenset({"group_id", "parent_group_id", "calib_level", "size", "sequence_number"})
-_REQUIRED = frozenset({"group_id", "parent_group_id"})
-_NAMES = frozenset({"data_uri", "filename", "obs_id"})
-
-_Record = TypeVar("_Record", Observation, ProductRow)
+_T = TypeVar("_T")
 
 
 class MastArchive:
-    """The MAST archive, or one that speaks like it.
+    """The MAST archive, or one that speaks like it. It may be asked by several threads at once.
 
     Args:
         url: The server, such as https://mast.stsci.edu.
-        timeout: Seconds for one query with all its polls.
+        timeout: Seconds for one query with all its tries and polls.
         agent: How this program names itself to the server.
     """
 
     def __init__(self, url: str, *, timeout: float, agent: str) -> None:
         self._url = url
-        self._clock = _Deadline(timeout)
+        self._timeout = timeout
         self._agent = agent
-        self._client: Any = None
+        self._clients = threading.local()
 
     def observations(self, proposal_id: int) -> list[Observation]:
         """The JWST observations of a proposal, planned ones included, in the archive's order.
@@ -73,22 +61,30 @@ class MastArchive:
         Raises:
             ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
         """
-        with self._question(f"observations of proposal {proposal_id}") as client:
-            table = client.query_criteria(proposal_id=str(proposal_id), obs_collection=JWST)
-            return _records(table, OBSERVATION_COLUMNS, Observation)
+
+        def ask(client: _Client) -> list[Observation]:
+            table = client.caom.query_criteria(proposal_id=str(proposal_id), obs_collection=JWST)
+            return records(table, OBSERVATION_COLUMNS, Observation)
+
+        return self._answer(f"observations of proposal {proposal_id}", ask)
 
     def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
         """The product rows of these observations, one for each parent that lists a product.
 
+        They are asked for in batches; where one takes too long, it and those after it have half as many observations.
+
         Raises:
             ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
         """
-        rows = []
-        for start in range(0, len(group_ids), OBSERVATIONS_PER_REQUEST):
-            batch = [str(group_id) for group_id in group_ids[start : start + OBSERVATIONS_PER_REQUEST]]
-            with self._question(f"products of {len(batch)} observations from {batch[0]}") as client:
-                table = client.get_product_list(batch)
-                rows += _records(table, PRODUCT_COLUMNS, ProductRow)
+        rows: list[ProductRow] = []
+        start, size = 0, OBSERVATIONS_PER_REQUEST
+        while start < len(group_ids):
+            batch = group_ids[start : start + size]
+            try:
+                rows += self._products_of(batch)
+                start += len(batch)
+            except _TooSlowError:
+                size = len(batch) // 2
         return rows
 
     def whoami(self, token: str) -> Identity:
@@ -99,178 +95,104 @@ class MastArchive:
         Raises:
             ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
         """
-        clock = _Deadline(min(self._clock.timeout, WHOAMI_TIMEOUT))
-        clock.restart()
+        allowance = Allowance(min(self._timeout, WHOAMI_TIMEOUT))
+        allowance.restart()
+        allowance.begin_try(1)
         try:
             with requests.Session() as session:
-                _limit(session, clock, self._agent)
+                _limit(session, allowance, self._agent)
                 return ask_who(session, f"{self._url}/whoami", token)
         except Exception as error:  # noqa: BLE001 - as below; the texts of its causes may hold the token
-            raise ArchiveError(hidden(f"{self._url}/whoami: {_told(error, clock.timeout)}", token)) from None
+            raise ArchiveError(hidden(f"{self._url}/whoami: {_told(error, allowance.timeout)}", token)) from None
 
-    @contextmanager
-    def _question(self, what: str) -> Iterator[Any]:
+    def _products_of(self, batch: Sequence[int]) -> list[ProductRow]:
+        def ask(client: _Client) -> list[ProductRow]:
+            table = client.caom.get_product_list([str(group_id) for group_id in batch])
+            return records(table, PRODUCT_COLUMNS, ProductRow)
+
+        what = f"products of {len(batch)} observations from {batch[0]}"
+        return self._answer(what, ask, of_many=len(batch) > 1)
+
+    def keywords(self, service: str, proposal_id: int) -> list[KeywordRow]:
+        """The rows that an instrument's keyword service has of a proposal.
+
+        Raises:
+            ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
+        """
+        wanted = {PROGRAM: [str(proposal_id)]}
+
+        def ask(client: _Client) -> list[KeywordRow]:
+            table = client.keywords.mast_query(f"{KEYWORDS}.{service}", columns=",".join(KEYWORD_COLUMNS), **wanted)
+            return keyword_records(table)
+
+        return self._answer(f"{service} keywords of proposal {proposal_id}", ask)
+
+    def _answer(self, what: str, ask: Callable[[_Client], _T], *, of_many: bool = False) -> _T:
+        """What comes of a question, asked again while that may help.
+
+        Raises:
+            _TooSlowError: There was no answer in time, and less can be asked for at once.
+            ArchiveError: There is no answer.
+        """
+        attempts = None
         try:
             client = self._connected()
-            self._clock.restart()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # astroquery warns of empty answers, which are answers here
-                yield client
+            client.allowance.restart()
+            attempts = tries(client.allowance, of_many=of_many)
+            with no_warnings():  # astroquery warns of empty answers, which are answers here
+                return attempts(ask, client)
         except Exception as error:  # astroquery passes on whatever a strange answer makes it stumble over
-            raise ArchiveError(f"{self._url}: {what}: {_told(error, self._clock.timeout)}") from error
+            if of_many and is_timeout(error):
+                raise _TooSlowError from error
+            count = attempts.statistics.get("attempt_number", 1) if attempts else 1
+            said = _told(error, self._timeout) + (f" (tried {count} times)" if count > 1 else "")
+            raise ArchiveError(f"{self._url}: {what}: {said}") from error
 
-    def _connected(self) -> Any:  # noqa: ANN401 - astroquery has no types
-        """The client, pointed at this archive: its addresses are fixed when astroquery is imported."""
-        if self._client is None:
-            from astroquery.mast import ObservationsClass  # noqa: PLC0415 - takes a second and 77 MB
+    def _connected(self) -> _Client:
+        """This thread's client, pointed at this archive: its addresses are fixed when astroquery is imported."""
+        client: _Client | None = getattr(self._clients, "own", None)
+        if client is None:
+            from astroquery.mast import MastClass, ObservationsClass  # noqa: PLC0415 - takes a second and 77 MB
 
-            client = ObservationsClass()
-            portal = client._portal_api_connection  # noqa: SLF001 - there is no public way to another server
+            self._clients.own = client = _Client(ObservationsClass(), MastClass(), Allowance(self._timeout))
+            portal = client.caom._portal_api_connection  # noqa: SLF001 - there is no public way to another server
             portal.MAST_REQUEST_URL = f"{self._url}/api/v0/invoke"
             portal.COLUMNS_CONFIG_URL = f"{self._url}/portal/Mashup/Mashup.asmx/columnsconfig"
             portal.MAST_DOWNLOAD_URL = f"{self._url}/api/v0.1/Download/file"
             portal.MAST_BUNDLE_URL = f"{self._url}/api/v0.1/Download/bundle"
-            portal.TIMEOUT = self._clock.timeout
+            portal.TIMEOUT = self._timeout
             portal._column_configs = {}  # noqa: SLF001 - shared by all servers otherwise
-            _limit(portal._session, self._clock, self._agent)  # noqa: SLF001 - as above
-            self._client = client
-        return self._client
+            _limit(portal._session, client.allowance, self._agent)  # noqa: SLF001 - as above
+            client.keywords._portal_api_connection = portal  # noqa: SLF001 - set up once for both
+        return client
 
 
-def _limit(session: requests.Session, clock: _Deadline, agent: str) -> None:
+def _limit(session: requests.Session, allowance: Allowance, agent: str) -> None:
     """Gives a session its manners: a name, and an end to waiting."""
     session.headers["User-Agent"] = f"{agent} {session.headers['User-Agent']}"
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _PoliteAdapter(clock))
+        session.mount(scheme, PoliteAdapter(allowance))
 
 
-@dataclass
-class _Deadline:
-    """The time that is left for one query."""
+@dataclass(frozen=True, slots=True)
+class _Client:
+    """astroquery's two clients, which share a connection: one for observations and products, one for keywords.
 
-    timeout: float
-    _end: float = 0.0
-
-    def restart(self) -> None:
-        self._end = time.monotonic() + self.timeout
-
-    def left(self) -> float:
-        seconds = self._end - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError
-        return seconds
-
-
-class _PoliteAdapter(HTTPAdapter):
-    """Gives every request a time limit, and the server a pause between polls.
-
-    astroquery sets no time limit on its requests, and polls by posting the same body again at once.
+    They keep what they are asked in themselves, and are not for two threads at once.
     """
 
-    def __init__(self, clock: _Deadline) -> None:
-        super().__init__()
-        self._clock = clock
-        self._last_body: object = None
-        self._pause = FIRST_POLL_PAUSE
-
-    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401 - passed on
-        """Sends one request within the time that is left."""
-        self._wait_before(request.body)
-        left = self._clock.left()
-        kwargs["timeout"] = (min(CONNECT_TIMEOUT, left), left)
-        return super().send(request, *args, **kwargs)
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as above
-        """Connections whose answers are read within the time that is left."""
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = partial(_bounded, type(pool).ConnectionCls, self._clock)
-        return pool
-
-    def _wait_before(self, body: object) -> None:
-        if body is None or body != self._last_body:
-            self._last_body, self._pause = body, FIRST_POLL_PAUSE
-            return
-        time.sleep(min(self._pause, self._clock.left()))
-        self._pause = min(self._pause * 1.5, LONGEST_POLL_PAUSE)
+    caom: Any
+    keywords: Any
+    allowance: Allowance
 
 
-def _bounded(connect: Callable[..., Any], clock: _Deadline, **address: Any) -> Any:  # noqa: ANN401 - urllib3's
-    connection = connect(**address)
-    connection.response_class = partial(_BoundedResponse, clock)
-    return connection
-
-
-class _BoundedResponse(HTTPResponse):
-    """A response that is read within the time that is left, headers and body, however slowly it drips."""
-
-    def __init__(self, clock: _Deadline, connected: socket, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
-        super().__init__(connected, **kwargs)
-        self.fp = io.BufferedReader(_BoundedStream(self.fp.detach(), connected, clock))
-
-
-class _BoundedStream(io.RawIOBase):
-    """What comes from a socket, each time waited for no longer than the time that is left."""
-
-    def __init__(self, stream: io.RawIOBase, connected: socket, clock: _Deadline) -> None:
-        self._stream = stream
-        self._connected = connected
-        self._clock = clock
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer, /) -> int | None:
-        self._connected.settimeout(self._clock.left())
-        return self._stream.readinto(buffer)
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
-def _records(table: Any, columns: Mapping[str, Column], record: type[_Record]) -> list[_Record]:  # noqa: ANN401
-    """The rows of an astropy table as records; columns that are absent are null, unknown ones are passed over."""
-    known = [column for column in columns.values() if column.name in table.colnames]
-    absent = [column.name for column in columns.values() if column.attribute in _REQUIRED and column not in known]
-    if absent and len(table):
-        raise ArchiveError(f"column {absent[0]}: expected it in every answer")
-    names = [column.attribute for column in known]
-    values = [[_value(value, column) for value in table[column.name].tolist()] for column in known]
-    blank = dict.fromkeys(_NAMES & {column.attribute for column in columns.values()}, "")
-    return [record(**{**blank, **dict(zip(names, row, strict=True))}) for row in zip(*values, strict=True)]
-
-
-def _value(value: Value, column: Column) -> Value:
-    """A cell in our spelling: None for every kind of null, whole numbers whole, proposals without leading zeros."""
-    if value is None or value == "" or value != value:  # noqa: PLR0124 - NaN is astroquery's null float
-        return _null(column)
-    try:
-        return _typed(value, column)
-    except (TypeError, ValueError, OverflowError):
-        kind = "whole number" if column.attribute in _WHOLE else column.kind
-        raise ArchiveError(f"column {column.name} = {str(value)[:60]!r}: expected a {kind}") from None
-
-
-def _null(column: Column) -> Value:
-    if column.attribute in _REQUIRED:
-        raise ArchiveError(f"column {column.name}: expected a product group id in every row, not null")
-    return "" if column.attribute in _NAMES else None
-
-
-def _typed(value: str | float | bool, column: Column) -> Value:  # noqa: FBT001
-    if column.attribute in _WHOLE:
-        return int(value)
-    if column.kind in {Kind.NUMBER, Kind.TIME, Kind.SIZE}:
-        return float(value)
-    if column.kind is Kind.FLAG:
-        return bool(value)
-    text = str(value)
-    return text.lstrip("0") or "0" if column.attribute == "proposal_id" else text
+class _TooSlowError(Exception):
+    """A batch of products was not answered in time."""
 
 
 def _told(error: Exception, timeout: float) -> str:
     """What went wrong, in one line."""
-    inmost = _innermost(error)
+    inmost = innermost(error)
     if isinstance(error, requests.ConnectTimeout):
         return f"not reached in {min(CONNECT_TIMEOUT, timeout):g} s"
     if isinstance(inmost, TimeoutError):
@@ -280,12 +202,6 @@ def _told(error: Exception, timeout: float) -> str:
     if isinstance(error, LookupError | TypeError | AttributeError | ValueError):
         return f"answer not understood ({type(error).__name__}: {_words(error)})"
     return _words(inmost if isinstance(error, requests.RequestException) else error)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return error
 
 
 def _words(error: BaseException) -> str:

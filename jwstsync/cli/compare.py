@@ -13,6 +13,7 @@ from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import Session, session_of
 from jwstsync.cli.show import show_plan, warn_of_limit
+from jwstsync.cli.text import age_text
 from jwstsync.errors import ExitCode, UsageError, gravest
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
 @option("--check", is_flag=True, help="Exit 1 if apply would do anything.")
 @LOCKED
 @FROZEN
-@option("--offline", is_flag=True, help="Use no network at all.")
+@option("--offline", is_flag=True, help="Use no network at all, but the archive's last answers.")
 @ALLOW_EMPTY
 @option("--explain", metavar="NAME", help="Tell why a product (a file name or a glob) is selected or left.")
 @click.pass_context
@@ -73,11 +74,11 @@ def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: 
     with session_of(context) as session:
         if explain is not None:
             return _explain(output, session, explain)
-        if mode is Mode.OFFLINE:
-            output.message("no network: comparing lockfile and disk")
         found = make_plan(
             session.manifest, mode, allow_empty=allow_empty, feedback=Progress(output), settings=session.settings
         )
+        if mode is Mode.OFFLINE:
+            output.message(_offline_text(found, session.manifest.archive.url))
         _show(context, session, found, "jwstsync.plan/1")
         if not output.as_json:
             warn_of_limit(output, session, found)
@@ -96,7 +97,7 @@ def status(context: click.Context, *, check: bool) -> int:
 
     with session_of(context) as session:
         feedback = Progress(Output(globals_of(context)))
-        found = make_plan(session.manifest, Mode.OFFLINE, feedback=feedback, settings=session.settings)
+        found = make_plan(session.manifest, Mode.FROZEN, feedback=feedback, settings=session.settings)
         _show(context, session, found, "jwstsync.status/1")
     return _exit_code(found, check=check)
 
@@ -116,6 +117,17 @@ def verify(context: click.Context) -> int:
 def _show(context: click.Context, session: Session, found: Plan, subject: Subject) -> None:
     options = globals_of(context)
     show_plan(Output(options), session, found, subject, verbose=options.verbose)
+
+
+def _offline_text(found: Plan, url: str) -> str:
+    """What a plan without a network was made of."""
+    import time
+    from datetime import UTC, datetime
+
+    if found.goal.kept_at is None:
+        return f"no network, and no answer of {url} is kept for this: comparing lockfile and disk"
+    came = datetime.fromtimestamp(found.goal.kept_at, UTC)
+    return f"no network: by the answers of {came:%Y-%m-%d %H:%M} UTC, {age_text(time.time() - came.timestamp())} old"
 
 
 def _exit_code(found: Plan, *, check: bool) -> int:

@@ -14,7 +14,7 @@ from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import MANIFEST_NAME, archive_settings
 from jwstsync.cli.text import counted, printable
 from jwstsync.core.amounts import size_text
-from jwstsync.errors import ArchiveError, ExitCode, UsageError
+from jwstsync.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,8 +52,11 @@ def search(context: click.Context, proposals: tuple[int, ...], *, products: bool
         counts = [count for listing in listings for count in _counts(listing.rows)] if products else None
         output.document({"observations": rows, "products": counts})
     for listing in listings:
+        if not listing.observations:
+            output.warning(_nothing(listing.proposal))
         output.answer(f"proposal {listing.proposal}: {counted(len(listing.observations), 'observation')}")
-        for line in _product_lines(listing.rows) if products else _observation_lines(listing.observations):
+        lines = _product_lines(listing.rows) if products else _observation_lines(listing.observations)
+        for line in lines if listing.observations else ():
             output.answer(line)
     return ExitCode.OK
 
@@ -74,6 +77,8 @@ def init(context: click.Context, proposals: tuple[int, ...]) -> int:
     if proposals:
         with _archive(globals_of(context)) as archive:
             listings = _look_up(archive, proposals, output, products=True)
+    if unknown := [listing.proposal for listing in listings if not listing.observations]:
+        raise UsageError("\n".join(map(_nothing, unknown)))
     _write_manifest(target, listings)
     output.answer(f"Wrote {target}; see what it selects with: jwstsync plan")
     return ExitCode.OK
@@ -91,7 +96,7 @@ def _look_up(archive: Archive, proposals: Sequence[int], output: Output, *, prod
     """What the archive has of these proposals.
 
     Raises:
-        ArchiveError: It could not be asked, or has no observation of one of them.
+        ArchiveError: It could not be asked.
     """
     from jwstsync.core.selection import Listing, executed
 
@@ -99,11 +104,13 @@ def _look_up(archive: Archive, proposals: Sequence[int], output: Output, *, prod
     for proposal in dict.fromkeys(proposals):
         progress.phase(f"asking the archive about proposal {proposal}")
         observations = executed(archive.observations(proposal))
-        if not observations:
-            raise ArchiveError(f"proposal {proposal}: the archive lists no executed JWST observation")
         groups = sorted({row.group_id for row in observations})
         listings.append(Listing(proposal, observations, archive.products(groups) if products else ()))
     return listings
+
+
+def _nothing(proposal: int) -> str:
+    return f"proposal {proposal}: the archive lists no executed JWST observation"
 
 
 def _observation_lines(observations: Sequence[Observation]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -15,10 +16,11 @@ from jwstsync.cli.text import printable
 from jwstsync.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from jwstsync.cli.options import Globals
 
+_LINES = 1_000  # of JSON at once
 _COLORS = {"+": "green", "~": "yellow", "!": "red", "<": "cyan", ">": "cyan", "?": "magenta", "-": "red", ".": "blue"}
 
 
@@ -71,12 +73,19 @@ class Output:
         _say(click.style(line, fg=color) if color and self.colored else line, color=self.colored)
 
     def document(self, content: Mapping[str, object]) -> None:
-        """One JSON document as the whole answer."""
-        _say(_json(content, indent=2))
+        """One JSON document as the whole answer: a line for each key, and for each part of a list.
+
+        It is written bit by bit: that of a large plan has hundreds of megabytes.
+        """
+        lines = _lines(content)
+        while text := "\n".join(islice(lines, _LINES)):
+            _say(text)
 
     def event(self, content: Mapping[str, object]) -> None:
         """One line of JSON, told at once."""
-        _say(_json(content))
+        import json
+
+        _say(json.dumps(content))
 
     def message(self, text: str) -> None:
         """Something on the way, on stderr."""
@@ -88,10 +97,21 @@ class Output:
         complain(text)
 
 
-def _json(content: Mapping[str, object], indent: int | None = None) -> str:
+def _lines(content: Mapping[str, object]) -> Iterator[str]:
     import json
 
-    return json.dumps(content, indent=indent)
+    yield "{"
+    last = len(content) - 1
+    for number, (key, value) in enumerate(content.items()):
+        end = "" if number == last else ","
+        if isinstance(value, list) and value:
+            yield f"  {json.dumps(key)}: ["
+            yield from (f"    {json.dumps(one)}," for one in value[:-1])
+            yield f"    {json.dumps(value[-1])}"
+            yield f"  ]{end}"
+        else:
+            yield f"  {json.dumps(key)}: {json.dumps(value)}{end}"
+    yield "}"
 
 
 def complain(text: str) -> None:
@@ -108,14 +128,14 @@ def is_terminal(stream: IO[str] | None) -> bool:
         return False
 
 
-def _say(text: str, *, err: bool = False, color: bool | None = None) -> None:
-    """Prints a line.
+def _say(text: str, *, err: bool = False, color: bool | None = None, end: str = "\n") -> None:
+    """Prints a line, or a part of one.
 
     Raises:
         StoreError: An answer can not be written, because the disk is full.
     """
     try:
-        click.echo(text, err=err, color=color)
+        click.echo(text + end, nl=False, err=err, color=color)
     except OSError as error:
         _forget(sys.stderr if err else sys.stdout)
         if not err and not isinstance(error, BrokenPipeError):

@@ -52,6 +52,8 @@ def plan_lines(plan: Plan, manifest: Manifest, title: str, *, verbose: bool) -> 
     width = max((len(f"{len(group):,}") for group in groups), default=0)
     for group in groups:
         yield _group_line(group, names, max(width, _WIDTH))
+        if group[0].kind is ActionKind.UPDATE and len(group) > 1:
+            yield f"          {transitions_text(group)}"
         if listed and (verbose or group[0].kind is not ActionKind.KEEP):
             yield from (f"          {_file_text(action)}" for action in group)
 
@@ -99,13 +101,44 @@ def _file_text(action: Action) -> str:
 
 def _reason_text(action: Action) -> str:
     text = str(action.reason).replace("_", " ")
-    if action.kind is ActionKind.UPDATE and action.wanted and action.locked:
-        old, new = action.locked.cal_ver, action.wanted.cal_ver
-        return f"{text}: cal_ver {old} -> {new}" if old != new and old and new else text
+    if action.kind is ActionKind.UPDATE:
+        return f"{text}: {_transition(action)}, {_sizes(action)}"
     if action.kind is ActionKind.WITHHOLD and action.wanted and action.wanted.released_at is not None:
         day = day_of(action.wanted.released_at)
         return f"{text} until {day}" if day else text
     return text
+
+
+def transitions_text(actions: Iterable[Action]) -> str:
+    """How many products changed in which way: ``11 cal_ver 1.18.1 -> 1.19.1; 2 other checksum``."""
+    counts = Counter(map(_transition, actions))
+    return "; ".join(f"{count:,} {transition}" for transition, count in counts.most_common())
+
+
+def _transition(action: Action) -> str:
+    """From which version to which; a product may also be made anew within one."""
+    changed = {change.fact: (str(change.locked), str(change.archive)) for change in action.changes}
+    texts = []
+    if "cal_ver" in changed:
+        texts.append("cal_ver {} -> {}".format(*changed["cal_ver"]))
+    if "crds_ctx" in changed:
+        texts.append(" -> ".join(context.removesuffix(".pmap") for context in changed["crds_ctx"]))
+    return ", ".join(texts) or ("other checksum" if "md5" in changed else "other size")
+
+
+def _sizes(action: Action) -> str:
+    sizes = [(change.locked, change.archive) for change in action.changes if change.fact == "size"]
+    if sizes:
+        return " -> ".join(size_text(int(size)) for size in sizes[0])
+    return "size unknown" if action.wanted is None or action.wanted.size is None else "same size"
+
+
+def notes(plan: Plan) -> Iterator[str]:
+    """What is good to know of a plan, and changes nothing in it."""
+    for rule in plan.goal.idle_rules:
+        yield f"note: rule {rule} takes no listed product"
+    if plan.stale:
+        yield f"note: {counted(plan.stale, 'product')} marked stale, which the archive is going to make anew"
 
 
 def proposal_names(manifest: Manifest) -> dict[int, str | None]:

@@ -53,12 +53,12 @@ def session_of(context: click.Context) -> Iterator[Session]:
 
 @contextmanager
 def sandbox_settings(settings: Settings) -> Iterator[tuple[str, Settings]]:
-    """A running stand-in's address, and settings that never show it the user's own token."""
+    """A running stand-in's address, and settings that never show it the user's own token, nor keep its answers."""
     from jwstsync.sandbox import TOKENS, Sandbox
 
     with Sandbox() as sandbox:
         token = settings.token if settings.token in TOKENS else None
-        yield sandbox.url, replace(settings, archive_url=sandbox.url, token=token, keyring=False)
+        yield sandbox.url, replace(settings, archive_url=sandbox.url, token=token, keyring=False, cache_folder=None)
 
 
 @contextmanager

@@ -34,6 +34,8 @@ def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verb
     hint = render.hint(plan)
     if hint is not None and title == "plan":
         output.message(hint)
+    for note in render.notes(plan):
+        output.message(note)
     if not plan.actions and not plan.goal.listed:
         output.message("nothing is locked yet: jwstsync apply locks what it fetches")
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+_AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))  # seconds
+
 
 def counted(count: int, noun: str) -> str:
     """So many of something: ``1 product``, ``3,470 products``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def age_text(seconds: float) -> str:
+    """How long ago something was: ``3 hours``, ``1 day``."""
+    for unit, length in _AGES:
+        if seconds >= length:
+            return counted(int(seconds / length), unit)
+    return "less than a minute"
 
 
 def name_of(path: str) -> str:

@@ -2,13 +2,16 @@
 
 Facts about the columns are from MAST's CAOM field descriptions
 (https://mast.stsci.edu/api/v0/_c_a_o_mfields.html and https://mast.stsci.edu/api/v0/_productsfields.html) and from real
-rows of 2023 to 2026. How the rows are got, and how nulls arrive in them, is the archive adapter's business.
+rows of 2023 to 2026, those of the keywords too. How the rows are got, and how nulls arrive in them, is the archive
+adapter's business.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 Value: TypeAlias = str | int | float | bool | None
@@ -17,6 +20,7 @@ PUBLIC = "PUBLIC"
 JWST = "JWST"
 PLANNED = -1
 MINIMUM_RECOMMENDED = "Minimum Recommended Products"
+LARGEST_SIZE = 10**15  # bytes; the largest JWST products are some GB, so more than this is no size
 
 
 class Kind(StrEnum):
@@ -120,6 +124,24 @@ class ProductRow:
     filters: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KeywordRow:
+    """One row of an instrument's keyword table: what the archive says of a FITS file beyond the product listing.
+
+    ``size`` in bytes, ``made_at`` and ``released_at`` in MJD; ``stale`` says that it waits to be made anew. None is
+    what the row leaves out or garbles.
+    """
+
+    filename: str
+    size: int | None = None
+    md5: str | None = None
+    made_at: float | None = None
+    cal_ver: str | None = None
+    crds_ctx: str | None = None
+    released_at: float | None = None
+    stale: bool | None = None
+
+
 def _by_name(*columns: Column) -> dict[str, Column]:
     return {column.name: column for column in columns}
 
@@ -200,6 +222,46 @@ PRODUCT_COLUMNS = _by_name(
     ),
     Column("filters", "filters", Kind.JOINED, "optical elements, joined by ;", "F1130W"),
 )
+
+# What is asked for, and no more. Dates as MJD: plain ones can arrive as /Date(ms)/. isRestricted is left out: it is
+# False on exclusive rows too.
+KEYWORD_COLUMNS = _by_name(
+    Column("filename", "filename", Kind.TEXT, "file name", "jw01345001001_02101_00001_nrca1_cal.fits"),
+    Column("fileSize", "size", Kind.SIZE, "bytes", 117_573_120),
+    Column("checksum", "md5", Kind.TEXT, "32 hexadecimal digits", "d41d8cd98f00b204e9800998ecf8427e"),
+    Column("date_mjd", "made_at", Kind.TIME, "when it was made, MJD", 60_950.6),
+    Column("cal_ver", "cal_ver", Kind.TEXT, "pipeline version", "1.19.1"),
+    Column("crds_ctx", "crds_ctx", Kind.TEXT, "CRDS context", "jwst_1413.pmap"),
+    Column("publicReleaseDate_mjd", "released_at", Kind.TIME, "when it is or was public, MJD", 60_950.6),
+    Column("isStale", "stale", Kind.FLAG, "waits to be made anew", False),  # noqa: FBT003
+)
+PROGRAM = "program"  # what keyword tables call a proposal
+_GUIDE_STAR = "_gs-"
+_SERVICES = {
+    "Nircam": re.compile("nircam|nrc[ab]([1-5]|long)"),
+    "Nirspec": re.compile("nirspec|nrs[12]?"),
+    "Niriss": re.compile("niriss|nis"),
+    "Miri": re.compile("miri|mirimage|mirifu(long|short)"),
+    "Fgs": re.compile("fgs|guider[12]"),
+}
+
+
+def keyword_service(filename: str, instrument_name: str | None) -> str | None:
+    """The last part of the name of the keyword service that knows a FITS file.
+
+    Detector or instrument stand between underscores in most file names; where they do not, the parent observation's
+    instrument tells.
+    """
+    name = filename.casefold()
+    if _GUIDE_STAR in name:
+        return "GuideStar"
+    parts = [*name.partition(".")[0].split("_"), (instrument_name or "").partition("/")[0].casefold()]
+    return next((service for part in parts if (service := _service_of(part))), None)
+
+
+@lru_cache
+def _service_of(part: str) -> str | None:
+    return next((service for service, pattern in _SERVICES.items() if pattern.fullmatch(part)), None)
 
 
 def is_public(data_rights: str | None) -> bool:

@@ -5,7 +5,9 @@ Every key always stands, with null where there is nothing. Later versions of a s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
@@ -14,6 +16,7 @@ from jwstsync.core.conditions import day_of
 from jwstsync.core.plan import Action, ActionKind, Plan
 
 if TYPE_CHECKING:
+    from jwstsync.core.comparison import Change
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.selection import Selected
 
@@ -21,6 +24,7 @@ _CLOSED = ConfigDict(extra="forbid")
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Subject = Literal["jwstsync.plan/1", "jwstsync.status/1", "jwstsync.verify/1"]
+BasisName = Literal["checksum", "version", "size"]
 ActionName = Literal["keep", "fetch", "update", "repair", "adopt", "move", "withhold", "drop", "prune"]
 OutcomeName = Literal["done", "failed", "deferred", "withheld"]
 
@@ -44,6 +48,15 @@ class Version(TypedDict):
 
 
 @with_config(_CLOSED)
+class ChangeEntry(TypedDict):
+    """One fact that archive and lockfile state otherwise."""
+
+    fact: Literal["size", "md5", "cal_ver", "crds_ctx"]
+    locked: str | int
+    archive: str | int
+
+
+@with_config(_CLOSED)
 class Detail(TypedDict):
     """What the decision rests on."""
 
@@ -51,6 +64,9 @@ class Detail(TypedDict):
     archive: Annotated[Version | None, Field(description="what the archive says; as locked, where it was not asked")]
     size_on_disk: Annotated[int | None, Field(description="bytes at the path; -1 for what is no file")]
     released: Annotated[str | None, Field(description="the day when it is or was public")]
+    changes: Annotated[
+        list[ChangeEntry] | None, Field(description="what has changed in the archive; null where nothing has")
+    ]
 
 
 @with_config(_CLOSED)
@@ -63,6 +79,14 @@ class ActionEntry(TypedDict):
     path: str
     proposal: int
     size: int | None
+    compared_by: Annotated[
+        BasisName | None,
+        Field(
+            description="by what archive and lockfile were compared: the archive's checksum alone; or version, context "
+            "and stated size; or stated size alone. null where one of them has nothing to compare: what is new, "
+            "what is dropped, and what the archive was not asked about"
+        ),
+    ]
     detail: Detail
 
 
@@ -83,6 +107,13 @@ class PlanDocument(TypedDict):
     summary: dict[ActionName, Amount]
     actions: list[ActionEntry]
     errors: list[ErrorEntry]
+    kept_at: Annotated[
+        str | None,
+        Field(description="when the oldest of the archive's answers came, UTC, where kept ones were used (--offline)"),
+    ]
+    stale: Annotated[int, Field(description="how many of the products wait to be made anew in the archive")]
+    idle_rules: Annotated[list[str], Field(description="the rules that take no listed product")]
+    warnings: Annotated[list[str], Field(description="what could not be found out, and what was done without it")]
 
 
 @with_config(_CLOSED)
@@ -137,12 +168,17 @@ def plan_document(plan: Plan, subject: Subject, *, all_actions: bool) -> PlanDoc
         ErrorEntry(proposal=proposal, uri=None, error="had products, and now lists none")
         for proposal in sorted(plan.goal.disbelieved)
     ]
+    kept_at = plan.goal.kept_at
     refused = [ErrorEntry(proposal=one.proposal, uri=one.uri, error=one.error) for one in plan.goal.refused]
     return {
         "schema": subject,
         "summary": {kind.value: _amount(plan, kind) for kind in ActionKind},
         "actions": [_entry(action) for action in listed],
         "errors": [*failed, *empty, *refused],
+        "kept_at": None if kept_at is None else datetime.fromtimestamp(kept_at, UTC).isoformat(timespec="seconds"),
+        "stale": plan.stale,
+        "idle_rules": list(plan.goal.idle_rules),
+        "warnings": list(plan.goal.warnings),
     }
 
 
@@ -160,13 +196,19 @@ def _entry(action: Action) -> ActionEntry:
         "path": action.path,
         "proposal": action.proposal,
         "size": action.size,
+        "compared_by": basis.value if (basis := action.compared_by) else None,
         "detail": {
             "locked": _version(action.locked) if action.locked else None,
             "archive": _version(action.wanted) if action.wanted else None,
             "size_on_disk": action.present.size if action.present else None,
             "released": str(day) if released is not None and (day := day_of(released)) else None,
+            "changes": [_change(one) for one in action.changes] or None,
         },
     }
+
+
+def _change(change: Change) -> ChangeEntry:
+    return cast("ChangeEntry", asdict(change))
 
 
 def _version(side: LockedProduct | Selected) -> Version:

@@ -29,6 +29,9 @@ class Goal:
         failed: Proposals whose query failed, with the error.
         listed: How many product rows each proposal lists.
         gone: The locked products that the archive no longer lists, as far as it was asked.
+        idle_rules: The rules that take no listed product.
+        warnings: What could not be found out, for people.
+        kept_at: When the oldest of the answers came, in seconds since 1970, where they were kept.
     """
 
     products: Mapping[str, Selected]
@@ -37,6 +40,9 @@ class Goal:
     failed: Mapping[int, str] = field(default_factory=dict)
     listed: Mapping[int, int] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    idle_rules: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    kept_at: float | None = None
 
     @property
     def paths(self) -> list[ProductPath]:
@@ -65,7 +71,17 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
         refused += losers
         _carry(products, losers, lockfile)
     gone = frozenset(one.uri for one in lockfile if one.proposal in selection.complete) - selection.uris
-    return Goal(products, tuple(refused), disbelieved, selection.failed, selection.listed, gone)
+    return Goal(
+        products,
+        tuple(refused),
+        disbelieved,
+        selection.failed,
+        selection.listed,
+        gone,
+        selection.idle_rules,
+        selection.warnings,
+        selection.kept_at,
+    )
 
 
 def _suddenly_empty(selection: Selection, lockfile: Lockfile) -> frozenset[int]:
@@ -82,11 +98,12 @@ def _carry(products: dict[str, Selected], refused: Iterable[Refused], lockfile: 
     for one in refused:
         products.pop(one.uri, None)
         if one.uri in lockfile.products:
-            products[one.uri] = as_locked(lockfile.products[one.uri])
+            locked = as_locked(lockfile.products[one.uri])
+            products[one.uri] = replace(locked, public=one.public, released_at=one.released_at)
 
 
 def as_locked(locked: LockedProduct) -> Selected:
-    """What is locked, as if the archive still stated it so."""
+    """What is locked, as if the archive still stated it so; as public, which the lockfile does not tell."""
     return Selected(
         uri=locked.uri,
         path=locked.path,
@@ -95,6 +112,7 @@ def as_locked(locked: LockedProduct) -> Selected:
         md5=locked.md5,
         cal_ver=locked.cal_ver,
         crds_ctx=locked.crds_ctx,
+        carried=True,
     )
 
 
@@ -107,8 +125,10 @@ def _collisions(products: Iterable[Selected], lockfile: Lockfile) -> Iterator[Re
     files = {place for place in folders & places.keys() if any(_holds(lockfile, one) for one in places[place])}
     for place, rivals in places.items():
         if len(rivals) > 1 or place in folders or not files.isdisjoint(_folders(place)):
-            losers = (one for one in rivals if not _holds(lockfile, one))
-            yield from (Refused(one.uri, one.proposal, f"path {one.path!r}: another product has it") for one in losers)
+            for one in rivals:
+                if not _holds(lockfile, one):
+                    error = f"path {one.path!r}: another product has it"
+                    yield Refused(one.uri, one.proposal, error, one.public, one.released_at)
 
 
 def _holds(lockfile: Lockfile, wanted: Selected) -> bool:

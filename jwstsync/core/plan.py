@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from jwstsync.core.layout import same_place
-from jwstsync.core.lockfile import LockedProduct, Lockfile
+from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
+from jwstsync.core.lockfile import LockedProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
+    from jwstsync.core.lockfile import Lockfile
     from jwstsync.core.selection import Selected
 
 
@@ -93,7 +95,7 @@ class Access:
         return product.public or (self.token and self.mode != "skip")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # changed by nobody; frozen, 100,000 of them take 0.1 s more to make
 class Action:
     """What happens to one product, and why. ``wanted`` is None for a drop, ``locked`` for what was not locked."""
 
@@ -145,6 +147,16 @@ class Action:
         assert self.wanted is not None  # noqa: S101 - a drop fetches nothing
         pinned = self.locked if self.pinned else None
         return Fetch(self.wanted, pinned, replaces=self.kind is ActionKind.UPDATE, keeps_old=not self._has_locked)
+
+    @property
+    def compared_by(self) -> Basis | None:
+        """By what archive and lockfile were compared; None where one of them has nothing to say."""
+        return compared_by(self.wanted, self.locked) if self.wanted and self.locked else None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What the archive states otherwise since it has made the product anew; nothing where it has not."""
+        return changes(self.wanted, self.locked) if self.wanted and self.locked and not self.pinned else ()
 
     @property
     def _has_locked(self) -> bool:
@@ -216,12 +228,17 @@ class Fetch:
         )
 
     def refreshed(self, locked: LockedProduct) -> LockedProduct:
-        """The same bytes, with what manifest and archive say of them now; what was known stays known."""
+        """The same bytes, with what manifest and archive say of them now; what was known stays known.
+
+        The context comes with the keywords' version, which takes the place of the listing's.
+        """
+        context_is_new = locked.crds_ctx is None and self.wanted.crds_ctx is not None
+        cal_ver = self.wanted.cal_ver if context_is_new else locked.cal_ver
         return replace(
             locked,
             path=self.path,
             proposal=self.wanted.proposal,
-            cal_ver=locked.cal_ver or self.wanted.cal_ver,
+            cal_ver=cal_ver or locked.cal_ver or self.wanted.cal_ver,
             crds_ctx=locked.crds_ctx or self.wanted.crds_ctx,
         )
 
@@ -257,25 +274,14 @@ class Plan:
         return self.of(*DIFFERENCES)
 
     @property
+    def stale(self) -> int:
+        """How many products wait to be made anew in the archive."""
+        return sum(action.wanted is not None and action.wanted.stale for action in self.actions)
+
+    @property
     def changes_lockfile(self) -> list[Action]:
         """The actions after which the lockfile would say something else."""
         return [action for action in self.actions if action.changes_lockfile]
-
-
-def changed_in_archive(wanted: Selected, locked: LockedProduct) -> bool:
-    """Whether the archive has made a product anew since it was locked; an unknown on either side is no change."""
-    if wanted.md5 is not None and locked.md5 is not None:
-        return wanted.md5 != locked.md5
-    stated = locked.size if locked.stated_size is None else locked.stated_size
-    return (
-        _differ(wanted.size, stated)
-        or _differ(wanted.cal_ver, locked.cal_ver)
-        or _differ(wanted.crds_ctx, locked.crds_ctx)
-    )
-
-
-def _differ(one: str | int | None, other: str | int | None) -> bool:
-    return one is not None and other is not None and one != other
 
 
 def paths_to_hash(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]) -> set[ProductPath]:
@@ -304,9 +310,15 @@ def decide(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]
         disk: What stands at the goal's paths, with the hashes that `paths_to_hash` asks for; an absent path is free.
         access: What the user has a right to.
     """
-    actions = [_action(one, lockfile.products.get(one.uri), disk, access) for one in goal.products.values()]
-    actions += [_drop(one, goal) for one in lockfile if one.uri not in goal.products]
-    return Plan(tuple(sorted(actions, key=lambda action: (action.proposal, action.uri))), goal)
+    dropped = [one for one in lockfile if one.uri not in goal.products]
+    subjects: list[Selected | LockedProduct] = [*goal.products.values(), *dropped]
+    subjects.sort(key=attrgetter("proposal", "uri"))
+    before = lockfile.products
+    actions = [
+        _drop(one, goal) if isinstance(one, LockedProduct) else _action(one, before.get(one.uri), disk, access)
+        for one in subjects
+    ]
+    return Plan(tuple(actions), goal)
 
 
 def _drop(locked: LockedProduct, goal: Goal) -> Action:
@@ -317,16 +329,16 @@ def _action(
     wanted: Selected, locked: LockedProduct | None, disk: Mapping[ProductPath, FileState], access: Access
 ) -> Action:
     state = disk.get(wanted.path)
+    pinned = locked is not None and not changed_in_archive(wanted, locked)
     reason: Reason | None
     if locked is None:
         kind, reason = _decide_new(wanted, state)
-    elif changed_in_archive(wanted, locked):
-        kind, reason = _decide_changed(wanted, locked, state)
-    else:
+    elif pinned:
         kind, reason = _decide_locked(locked, state)
+    else:
+        kind, reason = _decide_changed(wanted, locked, state)
     if kind in TRANSFERS and not access.allows(wanted):
         kind, reason = ActionKind.WITHHOLD, Reason.EXCLUSIVE_ACCESS
-    pinned = locked is not None and not changed_in_archive(wanted, locked)
     return Action(kind, reason, wanted, locked, state, pinned)
 
 
@@ -338,9 +350,9 @@ def _decide_new(wanted: Selected, state: FileState | None) -> tuple[ActionKind, 
 
 def _fits(wanted: Selected, state: FileState) -> bool:
     """Whether a file can be the product as stated; what is not known yet is found out when it is adopted."""
-    if state.size < 0 or _differ(wanted.size, state.size):
-        return False
-    return not _differ(wanted.md5, state.md5)
+    return (
+        state.size >= 0 and wanted.size in {None, state.size} and (state.md5 is None or wanted.md5 in {None, state.md5})
+    )
 
 
 def _decide_changed(wanted: Selected, locked: LockedProduct, state: FileState | None) -> tuple[ActionKind, Reason]:
@@ -365,42 +377,3 @@ def _decide_locked(locked: LockedProduct, state: FileState | None) -> tuple[Acti
 def queue_order(fetches: Iterable[Fetch]) -> list[Fetch]:
     """The order to fetch in: the largest first, so that none is left alone at the end; else by folder."""
     return sorted(fetches, key=lambda fetch: (-(fetch.size or 0), fetch.path))
-
-
-def lockfile_after(plan: Plan, landed: Mapping[str, LockedProduct]) -> Lockfile:
-    """The lockfile once a plan has been carried out as far as it went.
-
-    Args:
-        plan: What was to happen.
-        landed: The entries of the products that were fetched or adopted, by URI.
-    """
-    settled = [entry for action in plan.actions if (entry := landed.get(action.uri) or _kept(action))]
-    waiting = {
-        same_place(locked.path): (locked, action.path)
-        for action in plan.actions
-        if (locked := action.locked)
-        and action.kind not in {ActionKind.KEEP, ActionKind.DROP}
-        and action.uri not in landed
-    }
-    return Lockfile.of([*settled, *_waiting(waiting, [same_place(entry.path) for entry in settled])])
-
-
-def _kept(action: Action) -> LockedProduct | None:
-    if action.kind is not ActionKind.KEEP or action.locked is None:
-        return None
-    return action.fetch.refreshed(action.locked)
-
-
-def _waiting(waiting: dict[str, tuple[LockedProduct, ProductPath]], taken: list[str]) -> Iterator[LockedProduct]:
-    """What was locked and is still to come; where its old place is taken now, it is locked at its new one.
-
-    Args:
-        waiting: By its old place, what is locked and its new path.
-        taken: The places of what is settled.
-    """
-    while taken:
-        if displaced := waiting.pop(taken.pop(), None):
-            locked, path = displaced
-            yield replace(locked, path=path)
-            taken.append(same_place(path))  # which may be the old place of yet another
-    yield from (locked for locked, _ in waiting.values())

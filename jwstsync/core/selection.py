@@ -6,20 +6,21 @@ is decided in `plan`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jwstsync.core.caom import JWST, PLANNED, is_public
+from jwstsync.core.caom import JWST, LARGEST_SIZE, PLANNED, is_public
+from jwstsync.core.keywords import plain_or_unknown, question_about, rows_by_name
 from jwstsync.core.layout import UNKNOWN, ProductPath, product_path
 from jwstsync.errors import UnsafeNameError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from jwstsync.core.caom import Observation, ProductRow
+    from jwstsync.core.caom import KeywordRow, Observation, ProductRow
+    from jwstsync.core.keywords import KeywordQuestion
     from jwstsync.core.manifest import Manifest, NamedRule, ProposalBlock
 
-_LARGEST = 10**15  # bytes; the largest JWST products are some GB, so more than this is no size
 _LONGEST_URI = 1000
 
 
@@ -40,12 +41,15 @@ class Selected:
         uri: The product's name in the archive.
         path: Where it belongs below the root.
         proposal: The smallest id that selects it.
-        size: The stated size in bytes; not always that of the bytes served.
-        md5: The archive's checksum.
-        cal_ver: The pipeline version.
-        crds_ctx: The CRDS context.
+        size: The stated size in bytes; not always that of the bytes served. The listing's, else the keywords'.
+        md5: The archive's checksum, from the keywords.
+        cal_ver: The pipeline version, from the keywords, else the listing.
+        listed_ver: The pipeline version that the listing gives.
+        crds_ctx: The CRDS context, from the keywords.
         public: Whether anybody may download it.
         released_at: When it is or was public, MJD.
+        stale: Whether it waits to be made anew in the archive.
+        carried: Whether this is what is locked, for want of an answer.
     """
 
     uri: str
@@ -54,18 +58,31 @@ class Selected:
     size: int | None = None
     md5: str | None = None
     cal_ver: str | None = None
+    listed_ver: str | None = None
     crds_ctx: str | None = None
     public: bool = True
     released_at: float | None = None
+    stale: bool = False
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A product that is selected and can not be taken, because of its name or what else the archive states."""
+    """A product that is selected and can not be taken, because of its name or what else the archive states.
+
+    Attributes:
+        uri: The product's name in the archive.
+        proposal: The smallest id that selects it.
+        error: Why, for people.
+        public: Whether anybody may download it, which counts where it is locked.
+        released_at: When it is or was public, MJD.
+    """
 
     uri: str
     proposal: int
     error: str
+    public: bool = True
+    released_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +97,10 @@ class Selection:
         failed: The proposals whose query failed, with the error.
         complete: The proposals of which every executed observation was asked for its products.
         empty: The proposals that list no executed observation, or no product of those asked for.
+        idle_rules: The rules of include and exclude that take no listed product anywhere, though something is listed.
+        asking: Who can tell more of the selected FITS files: the files by URI, with their names.
+        warnings: What could not be found out, for people.
+        kept_at: When the oldest of the answers came, in seconds since 1970, where they were kept; None for fresh ones.
     """
 
     products: Mapping[str, Selected]
@@ -89,6 +110,10 @@ class Selection:
     failed: Mapping[int, str] = field(default_factory=dict)
     complete: frozenset[int] = frozenset()
     empty: frozenset[int] = frozenset()
+    idle_rules: tuple[str, ...] = ()
+    asking: Mapping[KeywordQuestion, Mapping[str, str]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    kept_at: float | None = None
 
 
 def executed(observations: Iterable[Observation]) -> list[Observation]:
@@ -119,15 +144,77 @@ def select(manifest: Manifest, listings: Iterable[Listing], failed: Mapping[int,
             selected_by.setdefault(uri, listing.proposal)
     template = manifest.destination.layout
     outcomes = [_checked(first_rows[uri], proposal, parents, template) for uri, proposal in sorted(selected_by.items())]
+    products = {product.uri: product for product in outcomes if isinstance(product, Selected)}
     return Selection(
-        products={product.uri: product for product in outcomes if isinstance(product, Selected)},
+        products=products,
         refused=tuple(product for product in outcomes if isinstance(product, Refused)),
         listed={listing.proposal: len(listing.rows) for listing in answers},
         uris=frozenset(first_rows),
         failed=dict(failed),
         complete=frozenset(listing.proposal for listing in answers if _asked_for_all(manifest, listing)),
         empty=frozenset(listing.proposal for listing in answers if _is_empty(manifest, listing)),
+        idle_rules=tuple(_idle_rules(manifest, answers)),
+        asking=_asking(products.values(), first_rows, parents),
     )
+
+
+def _asking(
+    products: Iterable[Selected], rows: Mapping[str, ProductRow], parents: Mapping[int, Observation]
+) -> dict[KeywordQuestion, dict[str, str]]:
+    asking: dict[KeywordQuestion, dict[str, str]] = {}
+    for product in products:
+        row = rows[product.uri]
+        parent = parents.get(row.parent_group_id)
+        proposal = row.proposal_id or ""
+        own = int(proposal) if proposal.isascii() and proposal.isdigit() else product.proposal
+        question = question_about(row.filename, parent.instrument_name if parent else None, own)
+        if question is not None:
+            asking.setdefault(question, {})[product.uri] = row.filename.casefold()
+    return asking
+
+
+def described(
+    selection: Selection,
+    answers: Mapping[KeywordQuestion, Iterable[KeywordRow]],
+    failed: Mapping[KeywordQuestion, str],
+    *,
+    checksums: bool = True,
+) -> Selection:
+    """The selection with what the keyword services say of its products.
+
+    Args:
+        selection: What the listings alone say.
+        answers: The rows that came.
+        failed: The questions that were not answered, with the error; of these products less is known.
+        checksums: Whether the archive's checksums are looked at.
+    """
+    products = dict(selection.products)
+    for question, rows in answers.items():
+        known = rows_by_name(rows)
+        for uri, name in selection.asking[question].items():
+            if name in known:
+                products[uri] = _with_keywords(products[uri], known[name], checksums=checksums)
+    return replace(selection, products=products, warnings=(*selection.warnings, *_unanswered(selection, failed)))
+
+
+def _with_keywords(product: Selected, row: KeywordRow, *, checksums: bool) -> Selected:
+    return replace(
+        product,
+        size=row.size if product.size is None else product.size,
+        md5=row.md5 if checksums else None,
+        cal_ver=row.cal_ver or product.cal_ver,
+        crds_ctx=row.crds_ctx,
+        released_at=product.released_at if row.released_at is None else row.released_at,
+        stale=bool(row.stale),
+    )
+
+
+def _unanswered(selection: Selection, failed: Mapping[KeywordQuestion, str]) -> Iterator[str]:
+    if failed:
+        first, *others = failed.values()
+        more = f" (and {len(others)} more)" if others else ""
+        count = sum(len(selection.asking[question]) for question in failed)
+        yield f"{first}{more}; {count} products are compared by stated size and version"
 
 
 def _blocks(manifest: Manifest, proposal: int) -> Iterator[ProposalBlock]:
@@ -148,10 +235,29 @@ def _is_empty(manifest: Manifest, listing: Listing) -> bool:
 def _taken_uris(manifest: Manifest, listing: Listing) -> set[str]:
     taken: set[str] = set()
     for block in _blocks(manifest, listing.proposal):
-        groups = {row.group_id for row in executed(listing.observations) if block.observations.takes(row)}
-        rows = [row for row in listing.rows if row.parent_group_id in groups]
+        rows = _rows_of(block, listing)
         taken |= _uris(rows, block.include) - _uris(rows, block.exclude)
     return taken
+
+
+def _idle_rules(manifest: Manifest, answers: Sequence[Listing]) -> list[str]:
+    """The rules that take nothing, of those whose proposals all answered."""
+    listed = {listing.proposal: listing for listing in answers}
+    idle: dict[str, bool] = {}
+    for block in manifest.blocks:
+        listings = [listed[proposal] for proposal in block.ids if proposal in listed]
+        rows = [row for listing in listings for row in _rows_of(block, listing)]
+        unsure = len(listings) < len(block.ids) or not rows
+        for named in (*block.include, *block.exclude):
+            if idle.get(named.label, True):
+                idle[named.label] = not unsure and not any(named.rule.takes(row) for row in rows)
+    return [label for label, takes_nothing in idle.items() if takes_nothing]
+
+
+def _rows_of(block: ProposalBlock, listing: Listing) -> list[ProductRow]:
+    """The rows that the block's observations list."""
+    groups = {row.group_id for row in executed(listing.observations) if block.observations.takes(row)}
+    return [row for row in listing.rows if row.parent_group_id in groups]
 
 
 def _uris(rows: Iterable[ProductRow], rules: Sequence[NamedRule]) -> set[str]:
@@ -176,21 +282,24 @@ def _rank(row: ProductRow) -> tuple[int, int, str]:
 
 def _checked(row: ProductRow, proposal: int, parents: Mapping[int, Observation], template: str) -> Selected | Refused:
     parent = parents.get(row.parent_group_id)
+    public, released_at = is_public(row.data_rights), None if parent is None else parent.released_at
     problem = _uri_problem(row.data_uri) or _size_problem(row.size)
     if problem:
-        return Refused(row.data_uri[:_LONGEST_URI], proposal, problem)
+        return Refused(row.data_uri[:_LONGEST_URI], proposal, problem, public, released_at)
     try:
         path = product_path(template, layout_values(row, proposal, parent))
     except UnsafeNameError as error:
-        return Refused(row.data_uri, proposal, str(error))
+        return Refused(row.data_uri, proposal, str(error), public, released_at)
+    version = plain_or_unknown(row.cal_ver)
     return Selected(
         uri=row.data_uri,
         path=path,
         proposal=proposal,
         size=row.size,
-        cal_ver=_plain_or_unknown(row.cal_ver),
-        public=is_public(row.data_rights),
-        released_at=None if parent is None else parent.released_at,
+        cal_ver=version,
+        listed_ver=version,
+        public=public,
+        released_at=released_at,
     )
 
 
@@ -200,13 +309,8 @@ def _uri_problem(uri: str) -> str | None:
 
 
 def _size_problem(size: int | None) -> str | None:
-    good = size is None or 0 <= size <= _LARGEST
+    good = size is None or 0 <= size <= LARGEST_SIZE
     return None if good else f"size {size}: expected a number of bytes"
-
-
-def _plain_or_unknown(version: str | None) -> str | None:
-    """A version as lockfiles take it; one that could not be read back would spoil the whole lockfile."""
-    return version if version and version.isprintable() else None
 
 
 def layout_values(row: ProductRow, proposal: int, parent: Observation | None) -> dict[str, str | int | None]:
@@ -263,8 +367,7 @@ def explain(manifest: Manifest, listings: Iterable[Listing], matches: Iterable[s
 
 def _reasons(manifest: Manifest, listing: Listing, uri: str) -> Iterator[str]:
     for number, block in enumerate(_blocks(manifest, listing.proposal), start=1):
-        groups = {row.group_id for row in executed(listing.observations) if block.observations.takes(row)}
-        rows = [row for row in listing.rows if row.data_uri == uri and row.parent_group_id in groups]
+        rows = [row for row in _rows_of(block, listing) if row.data_uri == uri]
         where = f"{listing.proposal} {block.name}" if block.name else f"{listing.proposal}, block {number}"
         if not rows:
             yield f"{where}: observations leaves out the observations that list it"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jwstsync.sandbox.content import FITS_BLOCK, Making
@@ -106,10 +107,18 @@ class Holdings:
 
     def keywords(self, service: str) -> list[tuple[Row, Making]]:
         """The keyword rows that a service holds now, each with the making that it tells of; without checksums."""
-        known = self.catalogue.keywords
+        known = self._services.get(service, {})
         with self._lock:
             described = [(known[name], making) for name, making in self._served.items() if name in known]
-        return [(_told(rows, making), making) for rows, making in described if service_of(rows[0]) == service]
+        return [(_told(rows, making), making) for rows, making in described]
+
+    @cached_property
+    def _services(self) -> dict[str, dict[str, tuple[Row, ...]]]:
+        """The catalogue's keyword rows by the service that has them."""
+        services: dict[str, dict[str, tuple[Row, ...]]] = {}
+        for name, rows in self.catalogue.keywords.items():
+            services.setdefault(service_of(rows[0]), {})[name] = rows
+        return services
 
 
 def _told(rows: tuple[Row, ...], making: Making) -> Row:

@@ -6,18 +6,19 @@ what was asked are the routes' business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from jwstsync.sandbox.columns import KEYWORDS, OBSERVATIONS, PRODUCTS, Column, Columns, Row
 from jwstsync.sandbox.content import checksum
 from jwstsync.sandbox.filters import QueryError, parse_filters
 
 if TYPE_CHECKING:
+    from jwstsync.sandbox.content import Making
     from jwstsync.sandbox.holdings import Holdings
 
 Params: TypeAlias = Mapping[str, Any]
-Table: TypeAlias = tuple[Columns, list[Row]]
+Table: TypeAlias = tuple[Columns, Sequence[Row]]
 
 DEFAULT_PAGE_SIZE = 50_000
 _COUNT = "COUNT_BIG(*)"
@@ -67,7 +68,7 @@ def _whole(query: Mapping[str, Any], name: str, default: int) -> int:
     return number
 
 
-def _page(columns: Columns, rows: list[Row], page: int, size: int) -> dict[str, object]:
+def _page(columns: Columns, rows: Sequence[Row], page: int, size: int) -> dict[str, object]:
     shown = rows[(page - 1) * size : page * size]
     return {
         "status": "COMPLETE",
@@ -105,11 +106,32 @@ def _keywords(service: str) -> Callable[[Holdings, Params], Table]:
         columns = _selected(KEYWORDS, params)
         filters = parse_filters(params.get("filters"), _KEYWORDS_TO_ASK_BY)
         found = [pair for pair in holdings.keywords(service) if all(one.takes(pair[0]) for one in filters)]
-        if "checksum" not in columns:
-            return columns, [row for row, _ in found]
-        return columns, [{**row, "checksum": checksum(making)} for row, making in found]
+        return columns, _Described(found, checksums="checksum" in columns)
 
     return table
+
+
+class _Described(Sequence[Row]):
+    """Keyword rows, whose checksums are worked out for those that are looked at: a page, and not the whole answer."""
+
+    def __init__(self, found: list[tuple[Row, Making]], *, checksums: bool) -> None:
+        self._found = found
+        self._checksums = checksums
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, int):
+            return self[index : index + 1][0]
+        shown = self._found[index]
+        return [{**row, "checksum": checksum(making)} if self._checksums else row for row, making in shown]
 
 
 def _selected(columns: Columns, params: Params) -> Columns:

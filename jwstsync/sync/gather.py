@@ -12,13 +12,20 @@ from jwstsync.core.selection import Explanation, Listing, explain, groups_to_ask
 from jwstsync.errors import ArchiveError, ManifestError, Problem
 from jwstsync.settings import Settings, read_settings
 from jwstsync.sync.feedback import Silence
+from jwstsync.sync.side_by_side import side_by_side
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jwstsync.archive import Archive
+    from jwstsync.core.caom import KeywordRow, Observation
+    from jwstsync.core.keywords import KeywordQuestion
     from jwstsync.sync.feedback import Feedback
 
 VERSION = version("jwstsync")
 AGENT = f"jwstsync/{VERSION}"
+PORTION = 100  # observations whose products are one question; of a large proposal several are asked at once
+WITHOUT_ASKING = "what is locked can be had without asking: --frozen"
 
 
 def load_manifest(path: str | Path, settings: Settings | None = None) -> Manifest:
@@ -47,25 +54,49 @@ def open_archive(url: str, timeout: float) -> Archive:
     return MastArchive(url, timeout=timeout, agent=AGENT)
 
 
+def proposals_of(manifest: Manifest) -> list[int]:
+    """The proposals that a manifest names, in ascending order."""
+    return sorted({proposal for block in manifest.blocks for proposal in block.ids})
+
+
 def gather(manifest: Manifest, archive: Archive, feedback: Feedback) -> tuple[list[Listing], dict[int, str]]:
     """What the archive lists for the manifest's proposals, and the errors of those that could not be asked.
 
     Raises:
         ArchiveError: None of them could be asked.
     """
-    listings, failed = [], {}
-    for proposal in sorted({proposal for block in manifest.blocks for proposal in block.ids}):
+
+    def ask(proposal: int) -> list[Observation]:
         feedback.phase(f"asking {manifest.archive.url} about proposal {proposal}")
-        try:
-            observations = archive.observations(proposal)
-            groups = groups_to_ask(manifest, proposal, observations)
-            listings.append(Listing(proposal, observations, archive.products(groups)))
-        except ArchiveError as error:
-            failed[proposal] = str(error)
+        return archive.observations(proposal)
+
+    observations, failed = side_by_side(ask, proposals_of(manifest))
+    groups = {proposal: groups_to_ask(manifest, proposal, found) for proposal, found in observations.items()}
+    parts = [(proposal, start) for proposal, asked in groups.items() for start in range(0, len(asked), PORTION)]
+    rows, errors = side_by_side(lambda part: archive.products(groups[part[0]][part[1] : part[1] + PORTION]), parts)
+    for (proposal, _), error in errors.items():
+        failed.setdefault(proposal, error)
+    listings = [
+        Listing(proposal, found, [row for part in parts if part[0] == proposal for row in rows[part]])
+        for proposal, found in observations.items()
+        if proposal not in failed
+    ]
     if not listings:
         reasons = "\n".join(dict.fromkeys(failed.values()))
-        raise ArchiveError(f"{reasons}\nwhat is locked can be had without asking: --frozen")
-    return listings, failed
+        raise ArchiveError(f"{reasons}\n{WITHOUT_ASKING}")
+    return listings, dict(sorted(failed.items()))
+
+
+def gather_keywords(
+    questions: Iterable[KeywordQuestion], archive: Archive, feedback: Feedback
+) -> tuple[dict[KeywordQuestion, list[KeywordRow]], dict[KeywordQuestion, str]]:
+    """What the keyword services say, and the errors of the questions that were not answered."""
+
+    def ask(question: KeywordQuestion) -> list[KeywordRow]:
+        feedback.phase(f"asking for {question.service} keywords of proposal {question.proposal}")
+        return archive.keywords(question.service, question.proposal)
+
+    return side_by_side(ask, sorted(questions))
 
 
 def explanations(

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.goal import goal_of
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
-from jwstsync.core.selection import Selection, select
+from jwstsync.core.selection import Selection, described, select
 from jwstsync.errors import ArchiveError, DifferencesError
 from jwstsync.settings import Settings, read_settings
+from jwstsync.store.answers import Answers
 from jwstsync.store.lockfiles import read_lockfile
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Silence
-from jwstsync.sync.gather import gather, open_archive
+from jwstsync.sync.gather import WITHOUT_ASKING, gather, gather_keywords, open_archive
+from jwstsync.sync.keeping import keep, kept_keywords, kept_listings
 from jwstsync.sync.token import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jwstsync.archive import Archive
     from jwstsync.archive.auth import Identity
+    from jwstsync.core.caom import KeywordRow
+    from jwstsync.core.keywords import KeywordQuestion
     from jwstsync.core.lockfile import Lockfile
     from jwstsync.core.manifest import Manifest
     from jwstsync.sync.feedback import Feedback
@@ -34,7 +38,8 @@ class Mode(StrEnum):
     """What a run may ask and change.
 
     `DEFAULT` asks the archive, and the lockfile may change; `LOCKED` asks, and fails if it would; `FROZEN` never asks,
-    and makes the disk equal the lockfile; `OFFLINE` uses no network at all.
+    and makes the disk equal the lockfile; `OFFLINE` uses no network at all: a plan is made of the
+    answers that were kept, or else as under `FROZEN`.
     """
 
     DEFAULT = "default"
@@ -60,7 +65,7 @@ def plan(
         allow_empty: Believe a proposal that had products and now lists none.
         archive: Whom to ask; by default the manifest's.
         feedback: Who is told how it goes on.
-        settings: Where a token is found; by default the environment's.
+        settings: Where a token is found and answers are kept; by default the environment's.
 
     Raises:
         JwstsyncError: The archive can not be asked, or a file not be read.
@@ -106,7 +111,7 @@ class Question:
         Raises:
             JwstsyncError: The archive can not be asked, a file not be read, or what was found can be no token.
         """
-        selection = self._selection() if self.mode in {Mode.DEFAULT, Mode.LOCKED} else None
+        selection = self._selection()
         goal = goal_of(selection, lockfile, allow_empty=self.allow_empty)
         disk = tree.observe(goal.paths)
         unknown = paths_to_hash(goal, lockfile, disk)
@@ -127,11 +132,53 @@ class Question:
     def _asked(self) -> Archive:
         return self.archive or open_archive(self.manifest.archive.url, self.manifest.archive.timeout)
 
-    def _selection(self) -> Selection:
-        listings, failed = gather(self.manifest, self._asked(), self.feedback)
+    def _selection(self) -> Selection | None:
+        """What is selected, by fresh answers or kept ones; None where there are none, or none are wanted."""
+        match self.mode:
+            case Mode.FROZEN:
+                return None
+            case Mode.OFFLINE:
+                return self._kept_selection()
+        archive = self._asked()
+        listings, failed = gather(self.manifest, archive, self.feedback)
         if failed and self.mode is Mode.LOCKED:
-            raise ArchiveError("\n".join(failed.values()))
-        return select(self.manifest, listings, failed)
+            raise ArchiveError("\n".join([*failed.values(), WITHOUT_ASKING]))
+        selection = select(self.manifest, listings, failed)
+        answers, unanswered = gather_keywords(selection.asking, archive, self.feedback)
+        if self.keeps is not None and self.archive is None:  # of another archive, nobody knows the address
+            keep(self.keeps, self.manifest, listings, answers)
+        return self._described(selection, answers, unanswered)
+
+    def _kept_selection(self) -> Selection | None:
+        kept = None if self.keeps is None else kept_listings(self.keeps, self.manifest)
+        if self.keeps is None or kept is None:
+            return None
+        selection = select(self.manifest, [one.listing for one in kept], {})
+        keywords, missing = kept_keywords(self.keeps, selection.asking)
+        selection = self._described(selection, {one.question: one.rows for one in keywords}, missing)
+        return replace(selection, kept_at=min([one.kept_at for one in kept] + [one.kept_at for one in keywords]))
+
+    @property
+    def keeps(self) -> Answers | None:
+        """Where the archive's answers are kept."""
+        folder = self.settings.cache_folder
+        return None if folder is None else Answers(folder, self.manifest.archive.url)
+
+    def _described(
+        self,
+        selection: Selection,
+        answers: Mapping[KeywordQuestion, Sequence[KeywordRow]],
+        failed: Mapping[KeywordQuestion, str],
+    ) -> Selection:
+        """The selection with what the keyword services say of it."""
+        checksums = self.manifest.archive.checksums
+        if failed and checksums == "require":
+            needed = f'archive.checksums = "require": expected an answer; {WITHOUT_ASKING}'
+            raise ArchiveError("\n".join([*failed.values(), needed]))
+        selection = described(selection, answers, failed, checksums=checksums != "ignore")
+        for warning in selection.warnings:
+            self.feedback.warn(warning)
+        return selection
 
 
 def limit_problem(plan: Plan, manifest: Manifest) -> str | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jwstsync.core.plan import ActionKind, lockfile_after
+from jwstsync.core.after import lockfile_after
+from jwstsync.core.plan import ActionKind
 from jwstsync.store.commit import Committer
 from jwstsync.store.fold import fold, lockfile_name, recover, remember, with_room
 from jwstsync.store.journal import Journal, journal_folder

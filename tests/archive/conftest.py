@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.archive import mast
+from jwstsync.archive import transport
 from jwstsync.sandbox import Sandbox
 from tests.archive.answers import catalogue
 from tests.archive.servers import Clock
@@ -33,5 +33,5 @@ def sandbox(shared_sandbox: Sandbox) -> Iterator[Sandbox]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """A clock on which only the pauses between polls pass."""
     clock = Clock()
-    monkeypatch.setattr(mast, "time", clock)
+    monkeypatch.setattr(transport, "time", clock)
     return clock

@@ -11,6 +11,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jwstsync.cli.main import run
@@ -18,7 +19,6 @@ from tests.cli.archive import EXCLUSIVE, FIRST, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     import pytest
 
@@ -119,6 +119,11 @@ class Desk:
     def root(self) -> Path:
         """Where the products are."""
         return self.folder / "mastDownload"
+
+    @property
+    def cache(self) -> Path:
+        """The user's cache folder for this program."""
+        return Path(os.environ["XDG_CACHE_HOME"]) / "jwstsync"
 
     def write(self, text: str, name: str = "jwstsync.toml") -> Path:
         """Writes a manifest, or another file."""

@@ -65,10 +65,14 @@ def test_a_search_in_the_private_stand_in(bare: Desk) -> None:
 
 
 def test_a_proposal_that_there_is_not(desk: Desk) -> None:
-    """It is named, and the archive is who said so."""
-    assert desk.call("search", "77") == Called(
-        ExitCode.ARCHIVE, "", "jwstsync: proposal 77: the archive lists no executed JWST observation\n"
-    )
+    """It is named; the archive was reached and said so, which is no failure, and the others are shown."""
+    found = desk.call("search", "77", str(FIRST))
+
+    assert found.err == "jwstsync: proposal 77: the archive lists no executed JWST observation\n"
+    assert found.out.splitlines()[:2] == ["proposal 77: 0 observations", "proposal 1111: 1 observation"]
+    assert found.code == ExitCode.OK
+    assert desk.call("search", "77", "--products").out == "proposal 77: 0 observations\n"
+    assert desk.call("search", "77", "--products", "--json").document == {"observations": [], "products": []}
 
 
 def test_rows_with_hardly_anything_in_them(bare: Desk) -> None:
@@ -128,6 +132,9 @@ def test_a_manifest_where_none_can_be_written(bare: Desk) -> None:
 
 
 def test_a_manifest_for_a_proposal_that_there_is_not(desk: Desk) -> None:
-    """Nothing is written."""
-    assert desk.call("init", "77", "-f", "new.toml").code == ExitCode.ARCHIVE
+    """Nothing is written: a wrong id is a mistake of the call, and each is named."""
+    refused = desk.call("init", "77", str(FIRST), "78", "-f", "new.toml")
+
+    said = "jwstsync: proposal {}: the archive lists no executed JWST observation\n"
+    assert refused == Called(ExitCode.INVALID, "", said.format(77) + said.format(78))
     assert not (desk.folder / "new.toml").exists()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+from datetime import UTC, datetime
+from hashlib import md5
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,20 +103,77 @@ def groups(called: Called) -> list[str]:
 
 
 def test_a_product_that_was_made_anew(synced: Desk, archive: Sandbox) -> None:
-    """It is an update, and where the pipeline's version tells, it is said which."""
+    """It is an update, and it is said what has changed: version and context, and whether the size has."""
     archive.remake(CAL, cal_ver="1.20.0")
 
     assert groups(synced.call("plan"))[:2] == [
         "  ~   1  update     8.6 kB   1111 First Light: 1 cal",
-        f"          {CAL}  8.6 kB  (changed: cal_ver 1.19.1 -> 1.20.0)",
+        f"          {CAL}  8.6 kB  (changed: cal_ver 1.19.1 -> 1.20.0, jwst_1303 -> jwst_1304, same size)",
+    ]
+    [action] = synced.call("plan", "--json").document["actions"]
+    changes = action["detail"]["changes"]
+    assert [(one["fact"], one["locked"], one["archive"]) for one in changes[:2]] == [
+        ("cal_ver", "1.19.1", "1.20.0"),
+        ("crds_ctx", "jwst_1303.pmap", "jwst_1304.pmap"),
+    ]
+    assert [one["fact"] for one in changes[2:]] == ["md5"]
+    assert action["compared_by"] == "checksum"
+
+
+def test_a_product_whose_bytes_alone_have_changed(synced: Desk, archive: Sandbox) -> None:
+    """Where size, version and context stay, the archive's checksum tells, and it is said that nothing else has."""
+    archive.remake(CAL, cal_ver="1.19.1", crds_ctx="jwst_1303.pmap")
+
+    assert groups(synced.call("plan"))[1] == f"          {CAL}  8.6 kB  (changed: other checksum, same size)"
+
+
+def test_updates_are_counted_by_transition(synced: Desk, archive: Sandbox) -> None:
+    """One line for a proposal tells how many went from which version to which, the most first."""
+    for suffix in ("cal", "rate"):
+        archive.remake(product_name(FIRST, suffix), cal_ver="1.20.0")
+    archive.remake(product_name(FIRST, "i2d"), cal_ver="1.19.1", crds_ctx="jwst_1303.pmap")
+    archive.remake(product_name(FIRST, "uncal"), cal_ver="1.19.1", crds_ctx="jwst_1400.pmap", same_size=False)
+
+    assert groups(synced.call("plan"))[:2] == [
+        "  ~   4  update    37.4 kB   1111 First Light: 1 cal, 1 i2d, 1 rate, 1 uncal",
+        "          2 cal_ver 1.19.1 -> 1.20.0, jwst_1303 -> jwst_1304; 1 other checksum; 1 jwst_1303 -> jwst_1400",
     ]
 
 
+def test_a_rule_that_takes_nothing_is_said(desk: Desk) -> None:
+    """Once, however many proposals it is used for; in JSON it is a list of its own."""
+    rule = '{ productFilename = "*_ratints.fits" }'
+    desk.write(BOTH + f"exclude = [{rule}, {rule}]\n")
+    planned = desk.call("plan")
+
+    assert planned.err == 'note: rule { productFilename = "*_ratints.fits" } takes no listed product\n'
+    assert desk.call("plan", "-q").err == ""
+    assert desk.call("plan", "--json").document["idle_rules"] == [rule]
+
+
+def test_stale_products_are_counted(bare: Desk) -> None:
+    """What the archive is going to make anew is a note, and nothing to do."""
+    observation = {"obsid": 1, "obs_id": "jw01111-o001", "proposal_id": str(FIRST)}
+    product = {"productFilename": CAL, "parent_obsid": 1}
+    keywords = {"filename": CAL, "instrume": "NIRCAM", "program": "1111", "isStale": True, "fileSize": SIZE}
+    with Sandbox(catalogue=Catalogue.from_rows([observation], [product], [keywords])) as archive:
+        bare.set(JWSTSYNC_ARCHIVE_URL=archive.url)
+        bare.call("apply")
+        planned = bare.call("plan")
+        document = bare.call("plan", "--json").document
+
+    assert planned.err == "note: 1 product marked stale, which the archive is going to make anew\n"
+    assert planned.out.endswith("\nPlan: nothing to do; 85.4 GB free.\n")
+    assert document["stale"] == 1
+
+
 def test_a_product_that_was_made_anew_in_another_size(synced: Desk, archive: Sandbox) -> None:
-    """Where the size tells and the version does not, it is just changed."""
+    """Where the size has changed too, both sizes are said."""
     archive.remake(CAL, cal_ver="1.19.1", same_size=False)
 
-    assert groups(synced.call("plan"))[1] == f"          {CAL}  11.5 kB  (changed)"
+    assert groups(synced.call("plan"))[1] == (
+        f"          {CAL}  11.5 kB  (changed: jwst_1303 -> jwst_1304, 8.6 kB -> 11.5 kB)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,7 +271,7 @@ def test_a_proposal_that_can_not_be_asked_about(desk: Desk, archive: Sandbox) ->
     assert planned.code == ExitCode.ARCHIVE
     assert groups(planned) == ["  =   2  keep"]
     assert planned.err.startswith(f"jwstsync: {archive.url}: observations of proposal 2222: ")
-    assert planned.err.endswith("database session was killed; what is locked of it stays\n")
+    assert planned.err.endswith("database session was killed (tried 6 times); what is locked of it stays\n")
 
 
 def test_a_proposal_that_suddenly_lists_nothing(synced: Desk, archive: Sandbox) -> None:
@@ -302,6 +363,7 @@ def test_modes_that_ask_nothing(synced: Desk, archive: Sandbox, mode: str) -> No
     """The lockfile is compared with the disk, and the archive hears nothing of it."""
     archive.remake(CAL)
     heard = len(archive.requests)
+    shutil.rmtree(synced.cache, ignore_errors=True)
     planned = synced.call("plan", mode)
 
     assert planned.out.splitlines() == [
@@ -309,8 +371,42 @@ def test_modes_that_ask_nothing(synced: Desk, archive: Sandbox, mode: str) -> No
         "  =   4  keep",
         "Plan: nothing to do; 85.4 GB free.",
     ]
-    assert planned.err == ("no network: comparing lockfile and disk\n" if mode == "--offline" else "")
+    said = f"no network, and no answer of {archive.url} is kept for this: comparing lockfile and disk\n"
+    assert planned.err == (said if mode == "--offline" else "")
     assert len(archive.requests) == heard
+
+
+def test_a_plan_by_the_last_answer(synced: Desk, archive: Sandbox) -> None:
+    """Without a network, what the archive said last is compared, and it is said how old that is."""
+    archive.remake(CAL, cal_ver="1.20.0")
+    asked = synced.call("plan", "--json").document
+    archive.remake(product_name(FIRST, "rate"))
+    heard = len(archive.requests)
+    planned, document = synced.call("plan", "--offline"), synced.call("plan", "--offline", "--json").document
+
+    assert planned.out.startswith("jwstsync plan: 1 proposal, 4 products selected of 5\n  ~   1  update ")
+    assert re.fullmatch(r"no network: by the answers of [-0-9: ]{16} UTC, less than a minute old\n", planned.err)
+    assert asked["kept_at"] is None
+    assert datetime.fromisoformat(document["kept_at"]).tzinfo == UTC
+    assert {**document, "kept_at": None} == asked
+    assert len(archive.requests) == heard
+    assert fits(synced.call("schema", "plan").document, document)
+
+
+def test_the_answers_of_a_private_stand_in_are_not_kept(bare: Desk) -> None:
+    """What it serves is made up, and the user's cache is for what archives say."""
+    bare.write(RING)
+    assert bare.call("plan", "--sandbox").code == ExitCode.OK
+
+    assert not bare.cache.exists()
+
+
+def test_status_tells_of_the_disk_alone(synced: Desk, archive: Sandbox) -> None:
+    """Whatever is kept of the archive, it is no part of lockfile against disk."""
+    archive.remake(CAL)
+    synced.call("plan")
+
+    assert synced.call("status").out.splitlines()[1:] == ["  =   4  keep", "Status: nothing to do; 85.4 GB free."]
 
 
 def test_where_nothing_is_locked_yet(bare: Desk) -> None:
@@ -368,7 +464,7 @@ def test_documents_fit_their_schema(desk: Desk, archive: Sandbox) -> None:
     assert not fits(schema, {**first.document, "more": 1})
 
 
-def test_every_action_has_a_summary(desk: Desk) -> None:
+def test_every_action_has_a_summary(desk: Desk, archive: Sandbox) -> None:
     """Also where there is none; and all keys of an action always stand."""
     document = desk.call("plan", "--json").document
 
@@ -384,11 +480,18 @@ def test_every_action_has_a_summary(desk: Desk) -> None:
         "path": product_path(FIRST),
         "proposal": FIRST,
         "size": SIZE,
+        "compared_by": None,
         "detail": {
             "locked": None,
-            "archive": {"size": SIZE, "md5": None, "cal_ver": "1.19.1", "crds_ctx": None},
+            "archive": {
+                "size": SIZE,
+                "md5": md5(archive.content(CAL), usedforsecurity=False).hexdigest(),
+                "cal_ver": "1.19.1",
+                "crds_ctx": "jwst_1303.pmap",
+            },
             "size_on_disk": None,
             "released": "2022-07-13",
+            "changes": None,
         },
     }
 

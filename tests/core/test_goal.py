@@ -71,6 +71,7 @@ def test_what_is_locked_is_stated_as_it_was() -> None:
         cal_ver="1.16.1",
         crds_ctx="jwst_1303.pmap",
         public=True,
+        carried=True,
     )
 
 
@@ -126,6 +127,18 @@ def test_what_is_refused_stays_as_it_is_locked() -> None:
     goal = goal_of(selection_of(refused=refusals), lockfile_of(held("a", "x/a")))
     assert paths_of(goal) == {"a": "x/a"}
     assert list(goal.refused) == refusals
+
+
+def test_what_stays_locked_is_as_exclusive_as_it_is_listed() -> None:
+    """A product that can not be taken as it is now is still withheld from those without a right to it."""
+    refusal = Refused("mast:a", 1, "its name", public=False, released_at=61_440.0)
+    rival = replace(wanted("b", "x/c"), public=False, released_at=61_441.0)
+    locked_ones = lockfile_of(held("a", "x/a"), held("b", "x/b"), held("c", "x/c"))
+    goal = goal_of(selection_of(rival, wanted("c", "x/c"), refused=[refusal]), locked_ones)
+
+    assert refused_in(goal) == {"a", "b"}
+    rights = {uri: (one.public, one.released_at) for uri, one in goal.products.items()}
+    assert rights == {"mast:a": (False, 61_440.0), "mast:b": (False, 61_441.0), "mast:c": (True, None)}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jwstsync.core.comparison import changed_in_archive
 from jwstsync.core.goal import Goal, goal_of
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
@@ -15,7 +16,6 @@ from jwstsync.core.plan import (
     ActionKind,
     FileState,
     Reason,
-    changed_in_archive,
     decide,
     paths_to_hash,
 )

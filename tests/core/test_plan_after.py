@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jwstsync.core.after import lockfile_after
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import Access, Fetch, FileState, decide, lockfile_after, queue_order
+from jwstsync.core.plan import Access, Fetch, FileState, decide, queue_order
 from tests.core.strategies import (
     FLIPPED,
     NEW,

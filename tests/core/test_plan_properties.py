@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jwstsync.core.after import lockfile_after
 from jwstsync.core.lockfile import Lockfile, format_lockfile, parse_lockfile
-from jwstsync.core.plan import TRANSFERS, ActionKind, Reason, lockfile_after
+from jwstsync.core.plan import TRANSFERS, ActionKind, Reason
 from tests.core.strategies import md5_of, sha256_of
 from tests.core.worlds import Product, World, worlds
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jwstsync.core.after import lockfile_after
 from jwstsync.core.caom import Observation
 from jwstsync.core.goal import goal_of
 from jwstsync.core.lockfile import Lockfile, format_lockfile, parse_lockfile
-from jwstsync.core.plan import Access, decide, lockfile_after
+from jwstsync.core.plan import Access, decide
 from jwstsync.core.selection import (
     Selected,
     Selection,
@@ -36,7 +37,7 @@ from tests.core.strategies import md5_of, sha256_of
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from jwstsync.core.caom import ProductRow
     from jwstsync.core.selection import Listing
@@ -90,6 +91,7 @@ def test_a_selected_product_is_as_the_archive_states_it() -> None:
         proposal=2733,
         size=2880,
         cal_ver="1.16.1",
+        listed_ver="1.16.1",
         public=False,
         released_at=59772.5,
     )
@@ -335,3 +337,52 @@ def test_any_answers_are_selected_by_the_rules_in_any_order(
     ]
     assert select(TANGLED, shuffled, {}) == selection
     assert list(selection.products) == sorted(selection.products)
+
+
+# --- rules that take nothing
+
+NAMED = """
+[rules.images]
+productFilename = "*_i2d.fits"
+[rules.spectra]
+productFilename = "*_x1d.fits"
+"""
+
+
+def idle(blocks: str, *listings: Listing, failed: Mapping[int, str] | None = None) -> tuple[str, ...]:
+    """The rules that take nothing."""
+    return select(manifest_of(NAMED + blocks), listings, failed or {}).idle_rules
+
+
+ONE = '[[proposal]]\nid = {ids}\ninclude = ["images", "spectra"]\n'
+
+
+def test_a_rule_that_takes_nothing_is_found() -> None:
+    """Each is named once, in the manifest's order, whether it includes or excludes."""
+    blocks = ONE.format(ids=2733) + 'exclude = [{ calib_level = 1 }, { calib_level = 3 }, "spectra"]\n'
+
+    assert idle(blocks, listing_of(row("a_i2d.fits"))) == ("spectra", "{ calib_level = 1 }")
+
+
+def test_a_rule_that_takes_something_anywhere_is_not_idle() -> None:
+    """A rule of many proposals has done its work if it takes something in one of them, in whichever block."""
+    other = listing_of(row("b_x1d.fits", proposal_id="1"), proposal=1)
+    both = ONE.format(ids=[2733, 1])
+    assert idle(both, listing_of(row("a_i2d.fits")), other) == ()
+
+    apart = ONE.format(ids=2733) + ONE.format(ids=1)
+    assert idle(apart, listing_of(row("a_i2d.fits")), other) == ()
+
+
+@pytest.mark.parametrize("listings", [[listing_of(row("a_i2d.fits"))], [listing_of(), listing_of(proposal=1)]])
+def test_where_not_all_is_known_no_rule_is_idle(listings: list[Listing]) -> None:
+    """Of a proposal that failed or lists nothing, nobody can say what a rule would take."""
+    assert idle(ONE.format(ids=[2733, 1]), *listings, failed={1: "no answer"}) == ()
+
+
+def test_observations_that_are_left_out_do_not_count() -> None:
+    """A rule that takes only what other observations list takes nothing."""
+    blocks = ONE.format(ids=2733).replace('"images", ', "") + 'observations = { instrument_name = "MIRI*" }\n'
+    listing = listing_of(row("a_x1d.fits", NIRCAM.group_id), row("b_i2d.fits"))
+
+    assert idle(blocks, listing) == ("spectra",)

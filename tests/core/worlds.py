@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from jwstsync.core.after import lockfile_after
 from jwstsync.core.goal import Goal, goal_of
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
@@ -24,7 +25,6 @@ from jwstsync.core.plan import (
     FileState,
     Plan,
     decide,
-    lockfile_after,
     paths_to_hash,
 )
 from jwstsync.core.selection import Refused, Selected, Selection

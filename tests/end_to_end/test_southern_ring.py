@@ -111,7 +111,7 @@ def test_a_product_that_is_made_anew(full: Desk) -> None:
     assert checked.code == ExitCode.DIFFERENCES
     assert checked.out.splitlines()[1:3] == [
         "  ~   1  update     464 kB   2733 Southern Ring: 1 cal",
-        f"          {CAL}  464 kB  (changed: cal_ver 1.16.1 -> 1.16.2)",
+        f"          {CAL}  464 kB  (changed: cal_ver 1.16.1 -> 1.16.2, jwst_1303 -> jwst_1304, same size)",
     ]
     assert applied.out.endswith("\nDone: 1 updated, 79 kept; 464 kB downloaded.\n")
     assert (again.code, closing(again)) == (ExitCode.OK, f"Plan: {NOTHING}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jwstsync.archive.auth import Identity
-from jwstsync.core.caom import Observation, ProductRow
+from jwstsync.core.caom import KeywordRow, Observation, ProductRow, keyword_service
 from jwstsync.errors import ArchiveError
 from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome
 from jwstsync.settings import Settings
@@ -60,6 +61,7 @@ class Product:
     cal_ver: str = "1.16.1"
     public: bool = True
     states_size: bool = True
+    stale: bool = False
 
     @property
     def uri(self) -> str:
@@ -70,6 +72,12 @@ class Product:
     def group(self) -> int:
         """The observation that lists it: each proposal has a public and an exclusive one."""
         return 10 * self.proposal + (1 if self.public else 2)
+
+    @property
+    def keywords(self) -> KeywordRow:
+        """What its instrument's keyword service says of it."""
+        md5 = hashlib.md5(self.content, usedforsecurity=False).hexdigest()
+        return KeywordRow(self.name, len(self.content), md5, 60_000.0, self.cal_ver, "jwst_1413.pmap", stale=self.stale)
 
     @property
     def row(self) -> ProductRow:
@@ -96,6 +104,8 @@ class FakeArchive:
         holdings: What it has, by file name.
         down: The proposals that it does not answer for.
         asked: The proposals that it was asked for.
+        questions: The keyword services and proposals that it was asked for.
+        silent: The keyword services that do not answer.
         sent: The file names of the products that were downloaded, or tried.
         tokens: The token that came with each run of downloads.
         checked: The tokens whose owners were asked for.
@@ -108,6 +118,8 @@ class FakeArchive:
         self.holdings = {product.name: product for product in products}
         self.down: set[int] = set()
         self.asked: list[int] = []
+        self.questions: list[tuple[str, int]] = []
+        self.silent: set[str] = set()
         self.sent: list[str] = []
         self.tokens: list[str | None] = []
         self.checked: list[str] = []
@@ -143,6 +155,14 @@ class FakeArchive:
         if self.knows_nobody:
             raise ArchiveError("whoami: down for maintenance")
         return Identity(anonymous=token in self.refused, name="Somebody")
+
+    def keywords(self, service: str, proposal_id: int) -> list[KeywordRow]:
+        """What a service knows of its instrument's files."""
+        self.questions.append((service, proposal_id))
+        if service in self.silent:
+            raise ArchiveError(f"{service} keywords of proposal {proposal_id}: down for maintenance")
+        known = (product for product in self.holdings.values() if product.proposal == proposal_id)
+        return [one.keywords for one in known if keyword_service(one.name, None) == service]
 
     def executor(self, _: Manifest, token: str | None, parts: Parts, committer: Committer) -> Executor:
         """What downloads from here."""

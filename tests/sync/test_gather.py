@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jwstsync.archive.mast import MastArchive
+from jwstsync.core.caom import Observation, ProductRow
 from jwstsync.core.layout import DEFAULT_LAYOUT
 from jwstsync.errors import ArchiveError, ManifestError, UsageError
 from jwstsync.sandbox import Catalogue, Sandbox
@@ -18,8 +19,6 @@ from tests.sync.fakes import EVERYTHING, A, B, C, Diary, FakeArchive, Place, Pro
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from jwstsync.core.caom import ProductRow
 
 
 def problem_of(path: Path) -> str:
@@ -114,7 +113,7 @@ def test_each_proposal_is_asked_for_once_and_in_order(place: Place) -> None:
     diary = Diary()
     listings, failed = gather(place.manifest, place.archive, diary)
 
-    assert place.archive.asked == [1, 9]
+    assert sorted(place.archive.asked) == [1, 9]
     assert [(listing.proposal, len(listing.rows)) for listing in listings] == [(1, 2), (9, 1)]
     assert failed == {}
     assert diary.phases == [f"asking http://127.0.0.1:9 about proposal {proposal}" for proposal in (1, 9)]
@@ -136,6 +135,45 @@ def test_a_proposal_that_fails_does_not_stop_the_others(place: Place) -> None:
 
     assert [listing.proposal for listing in listings] == [2]
     assert failed == {1: "proposal 1: down for maintenance"}
+
+
+class Large(FakeArchive):
+    """An archive with a proposal of many observations, which it lists, or not, in portions."""
+
+    def __init__(self, *, gone: int | None = None) -> None:
+        super().__init__()
+        self.portions: list[Sequence[int]] = []
+        self._gone = gone
+
+    def observations(self, proposal_id: int) -> list[Observation]:
+        """250 observations of the first proposal, and one of the second."""
+        count = 250 if proposal_id == 1 else 1
+        return [Observation(1000 * proposal_id + n, f"o{n}", "JWST", calib_level=3) for n in range(count)]
+
+    def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
+        """One product of each."""
+        self.portions.append(group_ids)
+        if self._gone in group_ids:
+            raise ArchiveError(f"{self._gone}: gone")
+        return [ProductRow(f"mast:{group}", f"{group}.fits", group, group, "o") for group in group_ids]
+
+
+def test_products_of_a_large_proposal_are_asked_for_in_portions(place: Place) -> None:
+    """Of a hundred observations each, side by side with others; all rows come, in the order of the observations."""
+    archive = Large()
+    first, second = gather(place.manifest, archive, Silence())[0]
+
+    assert sorted(map(len, archive.portions)) == [1, 50, 100, 100]
+    assert [row.group_id for row in first.rows] == list(range(1000, 1250))
+    assert [row.group_id for row in second.rows] == [2000]
+
+
+def test_a_portion_that_fails_fails_its_proposal(place: Place) -> None:
+    """Half a list is none: products would seem to be gone."""
+    listings, failed = gather(place.manifest, Large(gone=1150), Silence())
+
+    assert [listing.proposal for listing in listings] == [2]
+    assert failed == {1: "1150: gone"}
 
 
 class Broken(FakeArchive):

@@ -38,7 +38,7 @@ def test_these_modes_ask_the_archive(synced: Place, mode: Mode) -> None:
     synced.archive.add(Product("d_cal.fits", fits("d")))
 
     assert told(synced.plan(mode)) == {"d_cal.fits": "fetch new"}
-    assert synced.archive.asked == [1, 2]
+    assert sorted(synced.archive.asked) == [1, 2]
 
 
 @pytest.mark.parametrize("mode", [Mode.FROZEN, Mode.OFFLINE])
