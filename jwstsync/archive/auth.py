@@ -5,7 +5,6 @@ It goes into a request header and into the keyring, and nowhere else; which host
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,6 @@ KEYRING = "keyring"
 NEW_TOKENS = "https://auth.mast.stsci.edu/token"  # from astroquery.mast.auth
 LONGEST = 4096  # characters; more than any server takes in a header
 _LONGEST_NAME = 200
-_LARGEST_ANSWER = 1 << 20  # bytes
 _REDIRECTS = 5
 _REFUSED = frozenset({401, 403})
 
@@ -173,12 +171,12 @@ def ask_who(session: Session, address: str, token: str) -> Identity:
 
     archive = url = URL(address)
     for _ in range(_REDIRECTS + 1):
-        with session.get(str(url), auth=show, allow_redirects=False, stream=True) as response:
+        with session.get(str(url), auth=show, allow_redirects=False) as response:
             if response.status_code in _REFUSED:
                 return Identity(anonymous=True)
             if not response.is_redirect:
                 response.raise_for_status()
-                return _identity_of(json.loads(response.raw.read(_LARGEST_ANSWER, decode_content=True)), token)
+                return _identity_of(response.json(), token)
             url = url.join(URL(response.headers["Location"]))
         if not may_see_token(url, archive):
             raise ArchiveError("redirects to a host that must not see the token")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 OBSERVATIONS_PER_REQUEST = 25
 KEYWORDS = "Mast.Jwst.Filtered"
 WHOAMI_TIMEOUT = 30.0  # seconds; a run does not wait longer for this
+LARGEST_IDENTITY = 1 << 20  # bytes
 _T = TypeVar("_T")
 
 
@@ -95,7 +96,7 @@ class MastArchive:
         Raises:
             ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
         """
-        allowance = Allowance(min(self._timeout, WHOAMI_TIMEOUT))
+        allowance = Allowance(min(self._timeout, WHOAMI_TIMEOUT), LARGEST_IDENTITY)
         allowance.restart()
         allowance.begin_try(1)
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
@@ -41,10 +41,12 @@ class Allowance:
 
     Attributes:
         timeout: Seconds for the whole query.
+        largest: Bytes of an answer.
         tries: How many tries there have been, in all queries.
     """
 
     timeout: float
+    largest: int = field(default_factory=lambda: LARGEST_ANSWER)
     tries: int = 0
     _end: float = 0.0
     _try_end: float = 0.0
@@ -87,8 +89,8 @@ class Allowance:
             ArchiveError: They are more than any answer has.
         """
         self._bytes += count
-        if self._bytes > LARGEST_ANSWER:
-            raise ArchiveError(f"answer of more than {LARGEST_ANSWER} bytes")
+        if self._bytes > self.largest:
+            raise ArchiveError(f"answer of more than {self.largest} bytes")
 
     def sleep(self, seconds: float) -> None:
         """Lets time pass."""

@@ -93,7 +93,7 @@ def test_what_is_left_out_is_not_known(sandbox: Sandbox, body: str) -> None:
         ("", 200, "answer not understood"),
         ("[]", 200, "expected a JSON object that says whether one is anonymous"),
         ('{"anon": "no"}', 200, "expected a JSON object that says whether one is anonymous"),
-        ("{}" + " " * (1 << 20), 200, "expected a JSON object"),
+        ("{}" + " " * (1 << 20), 200, "answer of more than 1048576 bytes"),
         ("down", 503, "503 Server Error"),
         ("gone", 404, "404 Client Error"),
     ],
