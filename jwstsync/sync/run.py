@@ -21,7 +21,7 @@ from jwstsync.store.tree import Tree
 from jwstsync.sync.clock import Clock
 from jwstsync.sync.feedback import Feedback, Silence
 from jwstsync.sync.gather import AGENT
-from jwstsync.sync.planning import Mode, Question, check_locked, limit_problem, named
+from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked, limit_problem, named
 from jwstsync.sync.recording import Recording
 from jwstsync.sync.report import Report, Result, gave_up, report_of
 
@@ -177,6 +177,9 @@ class Run:
             return Result(action, "done", fetched=outcome.locked.size)
         if not isinstance(outcome, Failed):
             return self._deferred(action, outcome.why)
+        if outcome.cause is Cause.MISMATCH and self._mode is Mode.FROZEN:
+            anew = f"{outcome.error}: the archive has made the product anew since it was locked"
+            return Result(action, "failed", anew, outcome.cause)
         exclusive = action.wanted is not None and not action.wanted.public
         refused = outcome.cause in {Cause.UNAUTHORIZED, Cause.FORBIDDEN}
         if refused and exclusive and self._manifest.archive.exclusive_access == "auto":
@@ -287,6 +290,7 @@ def open_run(
     duration = _amount("max_duration", max_duration, parse_duration)
     ends_at = None if duration is None else clock.now() + duration
     download = partial(download_executor, limit_rate=_amount("limit_rate", limit_rate, parse_rate))
+    check_frozen(manifest, mode)
     tree = Tree(Path(manifest.root))
     tree.prepare()
     question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())
