@@ -46,6 +46,7 @@ class Selected:
         crds_ctx: The CRDS context.
         public: Whether anybody may download it.
         released_at: When it is or was public, MJD.
+        obs_id: The observation that it is listed under.
     """
 
     uri: str
@@ -57,6 +58,7 @@ class Selected:
     crds_ctx: str | None = None
     public: bool = True
     released_at: float | None = None
+    obs_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ def _checked(row: ProductRow, proposal: int, parents: Mapping[int, Observation],
         cal_ver=_plain_or_unknown(row.cal_ver),
         public=is_public(row.data_rights),
         released_at=None if parent is None else parent.released_at,
+        obs_id=row.obs_id,
     )
 
 
