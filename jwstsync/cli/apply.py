@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.errors import ExitCode, UsageError, gravest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jwstsync.core.documents import OutcomeName
     from jwstsync.core.plan import Action, Plan
     from jwstsync.core.selection import Refused
@@ -121,17 +124,28 @@ class _Call:
         """Writes a script of the difference; the lockfile stays as it is.
 
         Raises:
-            UsageError: It would ask a stand-in that is gone when it is run, or there is no folder for it.
+            UsageError: It would be of no use, or there is no place for it.
         """
-        from jwstsync.sync.planning import plan
-        from jwstsync.sync.report import plan_exit_codes
-        from jwstsync.sync.script import STDOUT, write_script
+        with self._events():
+            self._check_script(target)
+            return self._write_script(target)
+
+    def _check_script(self, target: str) -> None:
+        from jwstsync.sync.script import STDOUT
 
         if self._options.sandbox:
             raise UsageError(
                 "--script and --sandbox: expected a stand-in that stays, such as `jwstsync sandbox` serves"
             )
+        if self._output.as_json and target == STDOUT:
+            raise UsageError("--json and --script -: expected a file for the script, since the events are on stdout")
         check_folder(target)
+
+    def _write_script(self, target: str) -> int:
+        from jwstsync.sync.planning import plan
+        from jwstsync.sync.report import plan_exit_codes
+        from jwstsync.sync.script import STDOUT, write_script
+
         with session_of(self._context) as session:
             found = plan(
                 session.manifest,
@@ -148,17 +162,26 @@ class _Call:
             self._output.answer(
                 f"Wrote {target}: {counted(len(found.transfers), 'product')}; run it with: bash {target}"
             )
-        return gravest(plan_exit_codes(found))
+        for one in found.goal.refused:
+            self._tell_product(_refused_event(one))
+        code = gravest(plan_exit_codes(found))
+        self._tell_summary(code, None)
+        return code
 
     def fetch(self, bounds: _Bounds, *, yes: bool) -> int:
-        """Makes it so; programs are told of the end, whatever it is."""
+        """Makes it so."""
+        with self._events(), Stopping() as stopping, session_of(self._context) as session:
+            return self._carry_out(session, stopping, bounds, ask=self._output.interactive and not yes)
+
+    @contextmanager
+    def _events(self) -> Iterator[None]:
+        """Tells programs who speaks, and of an end before the end."""
         from jwstsync.sync.gather import VERSION
 
         if self._output.as_json:
             self._output.event({"type": "version", "schema": "jwstsync.events/1", "jwstsync": VERSION})
         try:
-            with Stopping() as stopping, session_of(self._context) as session:
-                return self._carry_out(session, stopping, bounds, ask=self._output.interactive and not yes)
+            yield
         except BaseException as error:
             self._tell_summary(*ending_of(error))
             raise

@@ -1,4 +1,4 @@
-"""How a run goes on, on stderr: bars in a terminal, elsewhere a line a minute."""
+"""How a run goes on, on stderr: bars in a terminal, elsewhere a line a minute; nothing but warnings to programs."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from jwstsync.cli.text import name_of
+from jwstsync.cli.counts import Counts
+from jwstsync.cli.text import time_text
 from jwstsync.core.amounts import size_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
-    from typing import Self
-
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
+    from typing import Protocol, Self
 
     from jwstsync.cli.output import Output
     from jwstsync.core.plan import Fetch
+
+    class _Display(Protocol):
+        def close(self) -> None: ...
+
 
 _PAUSE = 60.0  # seconds between lines where nothing can move
 
@@ -27,17 +30,16 @@ class Progress:
 
     Args:
         output: The streams of the call.
+        clock: The seconds since some moment.
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, clock: Callable[[], float] = time.monotonic) -> None:
         self._output = output
-        self._lock = threading.Lock()
-        self._bars: Bars | None = None
-        self._whole: TaskID | None = None
-        self._running: dict[str, TaskID] = {}
-        self._ended: set[str] = set()
-        self._files = self._received = self._expected = self._hashed = 0
-        self._told = time.monotonic()
+        self._clock = clock
+        self._counts = Counts()
+        self._display: _Display | None = None
+        self._hashed = 0
+        self._told = clock()
 
     def __enter__(self) -> Self:
         return self
@@ -45,16 +47,21 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+        if self._display is not None:
+            self._display.close()
 
     def expect(self, files: int, count: int) -> None:
         """What is to be transferred in all, from now on: so many files, so many bytes as far as known."""
-        self._files, self._expected = files, count
-        if files and self._output.live:
-            self._bars = _bars(colored=self._output.bars_colored)
-            self._bars.start()
-            self._whole = self._bars.add_task(f"0 of {files} files", total=count or None)
+        if not files or self._output.as_json:
+            return
+        if not self._output.live:
+            self._display = Ticker(_PAUSE, Lines(self._counts, files, count, self._output.message, self._clock).tell)
+            return
+        from jwstsync.cli.bars import Bars
+
+        bars = Bars(self._counts, files, count, colored=self._output.bars_colored, clock=self._clock)
+        bars.start()
+        self._display = bars
 
     def phase(self, text: str) -> None:
         """Says what begins now."""
@@ -68,62 +75,79 @@ class Progress:
     def hashed(self, count: int) -> None:
         """Counts what is hashed: terabytes take a while."""
         self._hashed += count
-        self._tell_at_times(f"{size_text(self._hashed)} hashed")
+        now = self._clock()
+        if now - self._told >= _PAUSE and not self._output.as_json:
+            self._told = now
+            self._output.message(f"{size_text(self._hashed)} hashed")
 
     def started(self, fetch: Fetch, size: int | None) -> None:
-        """Shows a bar for the file."""
-        with self._lock:
-            if self._bars is not None and fetch.uri not in self._running:
-                self._running[fetch.uri] = self._bars.add_task(name_of(fetch.path), total=size)
+        """Counts a file that is under way."""
+        self._counts.started(fetch, size)
 
     def received(self, fetch: Fetch, count: int) -> None:
-        """Moves the bars."""
-        with self._lock:
-            self._received += count
-            if self._bars is None:
-                amount = f"{size_text(self._received)} of {size_text(self._expected)}"
-                self._tell_at_times(f"{len(self._ended)} of {self._files} files, {amount}")
-                return
-            if fetch.uri in self._running:
-                self._bars.advance(self._running[fetch.uri], count)
-            if self._whole is not None:
-                self._bars.advance(self._whole, count)
+        """Counts bytes."""
+        self._counts.received(fetch, count)
 
     def ended(self, fetch: Fetch) -> None:
-        """Takes the file's bar away."""
-        with self._lock:
-            self._ended.add(fetch.uri)  # which may come again
-            if self._bars is None:
-                return
-            if fetch.uri in self._running:
-                self._bars.remove_task(self._running.pop(fetch.uri))
-            if self._whole is not None:
-                self._bars.update(self._whole, description=f"{len(self._ended)} of {self._files} files")
-
-    def _tell_at_times(self, text: str) -> None:
-        now = time.monotonic()
-        if now - self._told >= _PAUSE:
-            self._told = now
-            self._output.message(text)
+        """Counts a file that is done with."""
+        self._counts.ended(fetch)
 
 
-def _bars(*, colored: bool) -> Bars:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+class Lines:
+    """Progress where nothing can move: each line tells what came since the last one.
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True, no_color=not colored)
-    return Progress(*columns, console=console, transient=True, refresh_per_second=5, redirect_stdout=False)
+    Args:
+        counts: How it stands.
+        files: How many files come in all.
+        expected: How many bytes they are, as far as known.
+        message: Says a line.
+        clock: The seconds since some moment.
+    """
+
+    def __init__(
+        self, counts: Counts, files: int, expected: int, message: Callable[[str], None], clock: Callable[[], float]
+    ) -> None:
+        self._counts = counts
+        self._files = files
+        self._expected = expected
+        self._message = message
+        self._clock = clock
+        self._told_at, self._told = clock(), 0
+
+    def tell(self) -> None:
+        """Says how it stands, how fast it is, and how long it will take; nothing as long as nothing has begun."""
+        now, counts = self._clock(), self._counts.snapshot()
+        rate = max(counts.received - self._told, 0) / max(now - self._told_at, 1e-9)
+        self._told_at, self._told = now, counts.received
+        if not (counts.ended or counts.running):
+            return
+        left = self._expected - counts.received
+        whole = f" of {size_text(self._expected)}" if self._expected else ""
+        text = f"{counts.ended} of {self._files} files, {size_text(counts.received)}{whole}"
+        end = f", {time_text(left / rate)} left" if rate and left > 0 else ""
+        self._message(f"{text}, {size_text(rate)}/s{end}")
+
+
+class Ticker:
+    """Calls something again and again in a thread of its own, until it is closed.
+
+    Args:
+        seconds: From one call to the next.
+        call: What is called.
+    """
+
+    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._call = call
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._seconds):
+            self._call()
+
+    def close(self) -> None:
+        """Ends it; no call is under way any more then."""
+        self._over.set()
+        self._thread.join()

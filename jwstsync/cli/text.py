@@ -26,3 +26,15 @@ def name_of(path: str) -> str:
 def printable(text: str) -> str:
     """A line that a terminal only shows: what the archive says may hold characters that would move its cursor."""
     return text if text.isprintable() else "".join(one if one.isprintable() else "?" for one in text)
+
+
+def time_text(seconds: float) -> str:
+    """A time in the one or two units that matter: ``45 s``, ``12 min``, ``2 h 05 min``, ``3 d 4 h``."""
+    minutes = round(seconds / 60)
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(minutes, 60)
+    days, rest = divmod(hours, 24)
+    if days:
+        return f"{days} d {rest} h"
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"

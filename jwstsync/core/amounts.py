@@ -20,13 +20,16 @@ _SECONDS_ONLY = re.compile(_FIGURES, re.ASCII)
 
 def size_text(count: float) -> str:
     """A number of bytes with a decimal unit: ``2.4 GB``."""
-    value = float(count)
-    for unit in _UNITS:
-        if value < _THOUSAND or unit == _UNITS[-1]:
-            break
-        value /= _THOUSAND
-    digits = 0 if unit == "B" or value >= 100 else 1  # noqa: PLR2004 - three figures are enough
-    return f"{value:.{digits}f} {unit}"
+    value, power = float(count), 0
+    while value >= _THOUSAND and power < len(_UNITS) - 1:
+        value, power = value / _THOUSAND, power + 1
+    digits = 0 if power == 0 or value >= 100 else 1  # noqa: PLR2004 - three figures are enough
+    return f"{value:.{digits}f} {_UNITS[power]}"
+
+
+def exact_size_text(count: int) -> str:
+    """A number of bytes with a unit, and every figure of it: ``2.4 GB (2,412,345,678 bytes)``."""
+    return size_text(count) if count < _THOUSAND else f"{size_text(count)} ({count:,} bytes)"
 
 
 def parse_rate(value: object) -> int:

@@ -50,6 +50,7 @@ class Selected:
         released_at: When it is or was public, MJD.
         stale: Whether it waits to be made anew in the archive.
         carried: Whether this is what is locked, for want of an answer.
+        obs_id: The observation that it is listed under.
     """
 
     uri: str
@@ -64,6 +65,7 @@ class Selected:
     released_at: float | None = None
     stale: bool = False
     carried: bool = False
+    obs_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +302,7 @@ def _checked(row: ProductRow, proposal: int, parents: Mapping[int, Observation],
         listed_ver=version,
         public=public,
         released_at=released_at,
+        obs_id=row.obs_id,
     )
 
 

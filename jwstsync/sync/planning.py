@@ -7,13 +7,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstsync.core.amounts import exact_size_text
 from jwstsync.core.goal import goal_of
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
 from jwstsync.core.selection import Selection, described, select
-from jwstsync.errors import ArchiveError, DifferencesError
+from jwstsync.errors import ArchiveError, DifferencesError, LockfileError, Problem
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.answers import Answers
-from jwstsync.store.lockfiles import read_lockfile
+from jwstsync.store.lockfiles import NO_LOCKFILE, lockfile_digest, read_lockfile
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Silence
 from jwstsync.sync.gather import WITHOUT_ASKING, gather, gather_keywords, open_archive
@@ -70,6 +71,7 @@ def plan(
     Raises:
         JwstsyncError: The archive can not be asked, or a file not be read.
     """
+    check_frozen(manifest, mode)
     tree = Tree(Path(manifest.root))
     lockfile, _ = read_lockfile(Path(manifest.lockfile))
     question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())
@@ -190,11 +192,24 @@ def limit_problem(plan: Plan, manifest: Manifest) -> str | None:
     needed = sum(action.size or 0 for action in plan.transfers)
     most, reserve = manifest.limits.max_download, manifest.limits.reserve_disk
     if most is not None and needed > most:
-        return f"limits.max_download = {most}: the plan would fetch {needed} bytes"
+        return f"limits.max_download = {exact_size_text(most)}: the plan would fetch {exact_size_text(needed)}"
     free = Tree(Path(manifest.root)).free_bytes()
     if needed > max(0, free - reserve):
-        return f"disk: {needed} bytes to fetch, {free} free, of which limits.reserve_disk = {reserve} stay free"
+        kept = f"limits.reserve_disk = {exact_size_text(reserve)} stay free"
+        return f"disk: {exact_size_text(needed)} to fetch, {exact_size_text(free)} free, of which {kept}"
     return None
+
+
+def check_frozen(manifest: Manifest, mode: Mode) -> None:
+    """Refuses to make the disk equal a lockfile that is not there.
+
+    Raises:
+        LockfileError: It is not there.
+        StoreError: It can not be read.
+    """
+    if mode is Mode.FROZEN and lockfile_digest(Path(manifest.lockfile)) == NO_LOCKFILE:
+        missing = "not found; expected a lockfile: `jwstsync apply` makes one"
+        raise LockfileError(str(manifest.lockfile), [Problem("", "", missing)])
 
 
 def check_locked(plan: Plan) -> None:

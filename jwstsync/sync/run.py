@@ -22,7 +22,7 @@ from jwstsync.sync.clock import Clock
 from jwstsync.sync.feedback import Feedback, Silence
 from jwstsync.sync.fetching import Fetching
 from jwstsync.sync.gather import AGENT
-from jwstsync.sync.planning import Mode, Question, check_locked, limit_problem, named
+from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked, limit_problem, named
 from jwstsync.sync.recording import Recording
 from jwstsync.sync.report import Report, Result, gave_up, report_of
 
@@ -178,6 +178,8 @@ class Run:
         if not isinstance(outcome, Failed):
             return self._deferred(action, outcome.why)
         error = self._token.hidden(outcome.error)
+        if outcome.cause is Cause.MISMATCH and self._mode is Mode.FROZEN:
+            error = f"{error}: the archive has made the product anew since it was locked"
         if action.wanted is None or action.wanted.public or outcome.cause not in REFUSALS:
             return Result(action, "failed", error, outcome.cause)
         if self._manifest.archive.exclusive_access == "auto":
@@ -297,6 +299,7 @@ def open_run(
     duration = _amount("max_duration", max_duration, parse_duration)
     ends_at = None if duration is None else clock.now() + duration
     download = partial(download_executor, limit_rate=_amount("limit_rate", limit_rate, parse_rate))
+    check_frozen(manifest, mode)
     tree = Tree(Path(manifest.root))
     tree.prepare()
     question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())

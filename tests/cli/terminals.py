@@ -48,6 +48,14 @@ class Terminal:
             shown += more
         return shown.decode().replace("\r\n", "\n")
 
+    def read_all(self, *words: str) -> str:
+        """What the terminal shows until all of these have stood there."""
+        shown = ""
+        while not all(word in shown for word in words):
+            assert select.select([self.here], [], [], PATIENCE)[0]
+            shown += os.read(self.here, 4096).decode(errors="replace")
+        return shown
+
     def type(self, text: str) -> None:
         """Types on the keyboard."""
         os.write(self.here, text.encode())

@@ -149,7 +149,10 @@ def test_frozen_never_takes_other_bytes(desk: Desk, archive: Sandbox) -> None:
     applied = desk.call("apply", "--frozen")
 
     assert applied.code == ExitCode.BYTES_DIFFER
-    assert applied.err == f"jwstsync: failed: {product_path(FIRST)}: bytes differ from those that are locked\n"
+    assert applied.err == (
+        f"jwstsync: failed: {product_path(FIRST)}: bytes differ from those that are locked: "
+        "the archive has made the product anew since it was locked\n"
+    )
     assert last_line(applied) == "Done: 3 kept, 1 failed."
     assert desk.snapshot() == before
 
@@ -476,9 +479,33 @@ def test_a_script_that_is_not_all_that_was_asked_for(desk: Desk, archive: Sandbo
     assert "what is locked of it stays" in written.err
 
 
+def test_a_script_tells_programs(desk: Desk) -> None:
+    """Who speaks, and how it ended: nothing was fetched, whatever is in the script; also where there is none."""
+    told, summary = ends(desk, "--script", "get.sh")
+    assert (told, summary["exit_code"], summary["bytes"], summary["error"]) == ([], 0, 0, None)
+    assert product_name(FIRST) in (desk.folder / "get.sh").read_text(encoding="utf-8")
+
+    told, summary = ends(desk, "--script", "nowhere/get.sh")
+    assert (told, summary["exit_code"]) == ([], ExitCode.INVALID)
+    assert "nowhere/get.sh" in str(summary["error"])
+
+
+def test_a_script_tells_programs_what_is_refused(bare: Desk) -> None:
+    """What is not in it because of its name is told as a failure, as in a run."""
+    rows = [{"parent_obsid": FIRST, "productFilename": name, "size": 2880} for name in (CAL, "..\\evil.fits")]
+    observations = [{"obsid": FIRST, "obs_id": "jw01111-o001", "proposal_id": str(FIRST)}]
+    with Sandbox(catalogue=Catalogue.from_rows(observations, rows)) as archive:
+        bare.set(JWSTSYNC_ARCHIVE_URL=archive.url)
+        told, summary = ends(bare, "--script", "get.sh")
+
+    assert ([one for one, _ in told], summary["exit_code"]) == (["failed"], ExitCode.PRODUCTS_FAILED)
+    assert CAL in (bare.folder / "get.sh").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("--script", "-", "--json"), "--json and --script -: expected a file for the script"),
         (("--script", "get.sh", "--limit", "3"), "--script and --limit: expected one of them"),
         (("--script", "get.sh", "--sandbox"), "--script and --sandbox: expected a stand-in that stays"),
     ],

@@ -94,8 +94,14 @@ def test_public_products_that_are_refused(clone: Desk, archive: Sandbox, status:
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        ('max_download = "20 kB"', "limits.max_download = 20000: the plan would fetch 34560 bytes"),
-        ('reserve_disk = "200 GB"', "limits.reserve_disk = 200000000000"),
+        (
+            'max_download = "20 kB"',
+            "max_download = 20.0 kB (20,000 bytes): the plan would fetch 34.6 kB (34,560 bytes)",
+        ),
+        (
+            'reserve_disk = "200 GB"',
+            "85.4 GB (85,400,000,000 bytes) free, of which limits.reserve_disk = 200 GB (200,000,000,000 bytes)",
+        ),
     ],
 )
 def test_limits(desk: Desk, limit: str, words: str) -> None:

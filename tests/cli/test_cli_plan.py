@@ -411,10 +411,21 @@ def test_status_tells_of_the_disk_alone(synced: Desk, archive: Sandbox) -> None:
 
 def test_where_nothing_is_locked_yet(bare: Desk) -> None:
     """That there is nothing to do is put right by what has to be done first."""
-    planned = bare.call("plan", "--frozen")
+    planned = bare.call("plan", "--offline")
 
     assert planned.out.splitlines()[0] == "jwstsync plan: 1 proposal, 0 products locked"
-    assert planned.err == "nothing is locked yet: jwstsync apply locks what it fetches\n"
+    assert planned.err.splitlines()[1:] == ["nothing is locked yet: jwstsync apply locks what it fetches"]
+
+
+@pytest.mark.parametrize("arguments", ["plan --frozen", "apply --frozen", "apply --frozen --script get.sh"])
+def test_a_frozen_set_that_is_not_there(bare: Desk, arguments: str) -> None:
+    """Without a lockfile nothing is frozen: exit code 2, with what makes one, and nothing is begun."""
+    before = bare.snapshot()
+    refused = bare.call(*arguments.split())
+
+    missing = f"{bare.lockfile}: not found; expected a lockfile: `jwstsync apply` makes one"
+    assert refused == Called(ExitCode.INVALID, "", f"jwstsync: {missing}\n")
+    assert (bare.snapshot(), bare.root.exists()) == (before, False)
 
 
 def test_a_limit_is_told_beforehand(desk: Desk) -> None:
@@ -423,7 +434,7 @@ def test_a_limit_is_told_beforehand(desk: Desk) -> None:
     planned = desk.call("plan")
 
     assert planned.code == ExitCode.OK
-    assert planned.err.startswith("jwstsync: limits.max_download = 10000: the plan would fetch 34560 bytes")
+    assert planned.err.startswith("jwstsync: limits.max_download = 10.0 kB (10,000 bytes): the plan would fetch ")
     assert planned.err.endswith("; apply would refuse\n")
     assert desk.call("plan", "--json").err == ""
 

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
 from jwstsync.cli import progress
-from jwstsync.cli.options import Globals
-from jwstsync.cli.output import Output
-from jwstsync.cli.progress import Progress
-from jwstsync.core.layout import ProductPath
-from jwstsync.core.plan import Fetch
-from jwstsync.core.selection import Selected
 from jwstsync.errors import ExitCode
-from tests.cli.archive import FIRST, product_path
+from tests.cli.archive import FIRST, SIZE, product_path
 from tests.cli.calls import ONE, PATIENCE, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jwstsync.sandbox import Sandbox
     from tests.cli.terminals import Terminal
 
 PLAN = "jwstsync plan: 1 proposal, 4 products locked"
 QUESTION = "Do this? [y/N]: "
-OTHER = Fetch(Selected(uri="mast:b", path=ProductPath("JWST/b_cal.fits"), proposal=1))
-FETCH = Fetch(Selected(uri="mast:a", path=ProductPath("JWST/a_cal.fits"), proposal=1, size=100))
 
 
 def test_somebody_says_no(clone: Desk, terminal: Terminal) -> None:
@@ -148,6 +143,34 @@ def test_an_answer_that_is_piped(clone: Desk, terminal: Terminal) -> None:
     assert "Done" not in shown
 
 
+class Halved:
+    """A fault that sends the first half of one product, and no more."""
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse | None:
+        """Sends it, if this product is asked for."""
+        if not request.query.get("uri", "").endswith("_rate.fits"):
+            return None
+        response = web.StreamResponse(headers={"Content-Length": str(SIZE)})
+        await response.prepare(request)
+        await response.write(b"SIMPLE  =".ljust(SIZE // 2))
+        await asyncio.Event().wait()
+        return response
+
+
+def test_bars_move_while_files_come(clone: Desk, archive: Sandbox, terminal: Terminal) -> None:
+    """There is a bar for the whole and one for the file under way, each with the bytes that have come."""
+    archive.fault = Halved()
+    clone.set(COLUMNS="200", TERM="xterm")
+    process = terminal.run(clone, "apply", "--frozen", "-y", "--color", "never")
+    shown = terminal.read_all("3 of 4 files", "_rate.fits", "30.2/34.6 kB", "4.3/8.6 kB")
+    process.send_signal(signal.SIGINT)
+    rest = terminal.read()
+
+    assert "Traceback" not in shown + rest
+    assert rest.endswith("Stopped: 3 fetched, 1 left for another run; 25.9 kB downloaded.\n")
+    assert process.wait(PATIENCE) == ExitCode.INTERRUPTED
+
+
 def test_no_bars_without_a_terminal(clone: Desk, terminal: Terminal) -> None:
     """Where stderr is a file nobody is asked and no bar is drawn."""
     with (clone.folder / "log").open("w") as log:
@@ -198,64 +221,7 @@ def every_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("every_time")
-def test_progress_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every minute a line tells how many files and bytes are there."""
-    with Progress(Output(Globals())) as shown:
-        shown.expect(2, 1000)
-        shown.started(FETCH, 100)
-        shown.received(FETCH, 60)
-        shown.received(FETCH, 40)
-        shown.ended(FETCH)
-        shown.received(FETCH, 100)
-
-    assert capsys.readouterr() == (
-        "",
-        "0 of 2 files, 60 B of 1.0 kB\n0 of 2 files, 100 B of 1.0 kB\n1 of 2 files, 200 B of 1.0 kB\n",
-    )
-
-
-@pytest.mark.usefixtures("every_time")
 def test_progress_of_hashing(full: Desk) -> None:
     """Terabytes take a while to hash: there is a line every minute too, and with -q there is none."""
     assert full.call("verify").err == "8.6 kB hashed\n17.3 kB hashed\n25.9 kB hashed\n34.6 kB hashed\n"
     assert full.call("verify", "-q").err == ""
-
-
-def test_minutes_without_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Before the minute is over nothing is said."""
-    with Progress(Output(Globals())) as shown:
-        shown.expect(1, 100)
-        shown.received(FETCH, 60)
-
-    assert capsys.readouterr() == ("", "")
-
-
-def test_bars(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a terminal there is a bar for the whole and one for each file under way."""
-    monkeypatch.setattr("jwstsync.cli.output.is_terminal", lambda _: True)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    with Progress(Output(Globals(color="never"))) as shown:
-        shown.received(FETCH, 1)
-        shown.ended(OTHER)
-        shown.expect(2, 200)
-        shown.started(FETCH, 100)
-        shown.started(FETCH, 100)
-        shown.received(FETCH, 60)
-        shown.warn("something is odd")
-        assert shown._bars is not None  # noqa: SLF001 - what is drawn depends on the time
-        assert [bar.description for bar in shown._bars.tasks] == ["0 of 2 files", "a_cal.fits"]  # noqa: SLF001
-        assert [(bar.completed, bar.total) for bar in shown._bars.tasks] == [(60, 200), (60, 100)]  # noqa: SLF001
-        shown.ended(FETCH)
-        shown.ended(FETCH)  # it came again
-        assert [bar.description for bar in shown._bars.tasks] == ["2 of 2 files"]  # noqa: SLF001
-
-    assert "something is odd" in capsys.readouterr().err
-
-
-def test_no_bars_for_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that fetches nothing draws nothing."""
-    monkeypatch.setattr("jwstsync.cli.output.is_terminal", lambda _: True)
-    with Progress(Output(Globals())) as shown:
-        shown.expect(0, 0)
-
-    assert capsys.readouterr() == ("", "")

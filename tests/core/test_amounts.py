@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from jwstsync.core.amounts import parse_duration, parse_rate
+from jwstsync.core.amounts import exact_size_text, parse_duration, parse_rate, size_text
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,18 @@ def test_what_is_no_time(text: object) -> None:
     """A time that is none, never comes, or is no time at all is refused."""
     with pytest.raises(ValueError, match=r"expected a time above 0, .* such as 90"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("count", "text", "exact"),
+    [
+        (0, "0 B", "0 B"),
+        (999, "999 B", "999 B"),
+        (1000, "1.0 kB", "1.0 kB (1,000 bytes)"),
+        (1_234_567_890, "1.2 GB", "1.2 GB (1,234,567,890 bytes)"),
+        (10**21, "1000000 PB", "1000000 PB (1,000,000,000,000,000,000,000 bytes)"),
+    ],
+)
+def test_a_size(count: int, text: str, exact: str) -> None:
+    """With a unit for people, and with every figure where two of them may look the same."""
+    assert (size_text(count), exact_size_text(count)) == (text, exact)

@@ -158,7 +158,7 @@ def test_a_run_that_stopped_while_places_changed_leaves_a_valid_lockfile() -> No
 
 
 def test_the_largest_is_fetched_first() -> None:
-    """The queue begins with the largest; products of one size stay together by folder, those of unknown size end it."""
+    """The queue begins with the largest; of one size the path decides, and those of unknown size end it."""
     sizes = {"b/1": 5, "a/2": 5, "a/1": 5, "c/1": 9, "d/1": None}
     fetches = [Fetch(selected(path=ProductPath(path), size=size)) for path, size in sizes.items()]
     assert [fetch.path for fetch in queue_order(fetches)] == ["c/1", "a/1", "a/2", "b/1", "d/1"]

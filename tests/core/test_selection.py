@@ -94,6 +94,7 @@ def test_a_selected_product_is_as_the_archive_states_it() -> None:
         listed_ver="1.16.1",
         public=False,
         released_at=59772.5,
+        obs_id="of_a.fits",
     )
     assert product.path == "of_a.fits/a.fits"
 

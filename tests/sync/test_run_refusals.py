@@ -118,6 +118,9 @@ def test_frozen_never_takes_other_bytes(synced: Place) -> None:
 
     assert report.exit_code is ExitCode.BYTES_DIFFER
     assert outcomes(report) == {A: "failed", C: "done"}
+    assert [one.error for one in report.results if one.error] == [
+        "bytes differ from those that are locked: the archive has made the product anew since it was locked"
+    ]
     after = synced.state
     assert {path: after[path] for path in before} == before
 
@@ -141,6 +144,7 @@ def test_locked_bytes_are_pinned_in_every_mode(synced: Place) -> None:
 
     report = synced.apply()
     assert (report.exit_code, outcomes(report)) == (ExitCode.BYTES_DIFFER, {A: "failed"})
+    assert [one.error for one in report.results] == ["bytes differ from those that are locked"]
     assert synced.lock.read_bytes() == locked
 
 
@@ -256,7 +260,7 @@ def refused(place: Place) -> str:
 def test_a_plan_that_would_fetch_too_much_is_refused(place: Place) -> None:
     """One byte too many is refused with the figures; a plan that is just small enough is carried out."""
     with_limits(place, "max_download = 11519")
-    assert refused(place) == "limits.max_download = 11519: the plan would fetch 11520 bytes"
+    assert refused(place) == "limits.max_download = 11.5 kB (11,519 bytes): the plan would fetch 11.5 kB (11,520 bytes)"
 
     with_limits(place, "max_download = 11520")
     assert place.apply().exit_code is ExitCode.OK
@@ -265,10 +269,10 @@ def test_a_plan_that_would_fetch_too_much_is_refused(place: Place) -> None:
 def test_a_disk_that_is_too_small_is_seen_before(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is to stay free stays free: refused before a byte is fetched, not when the disk is full."""
     with_limits(place, "reserve_disk = 100")
-    for free in (0, 50, 11619):
+    for free, told_free in ((0, "0 B"), (50, "50 B"), (11619, "11.6 kB (11,619 bytes)")):
         monkeypatch.setattr(Tree, "free_bytes", lambda _, free=free: free)
-        figures = f"disk: 11520 bytes to fetch, {free} free, of which limits.reserve_disk = 100 stay free"
-        assert refused(place) == figures
+        figures = f"{told_free} free, of which limits.reserve_disk = 100 B stay free"
+        assert refused(place) == f"disk: 11.5 kB (11,520 bytes) to fetch, {figures}"
 
     monkeypatch.setattr(Tree, "free_bytes", lambda _: 11620)
     assert place.apply().exit_code is ExitCode.OK
@@ -280,7 +284,8 @@ def test_plan_shows_what_apply_would_refuse(place: Place) -> None:
     found = place.plan()
 
     assert set(told(found)) == {A, B, C}
-    assert limit_problem(found, place.manifest) == "limits.max_download = 1: the plan would fetch 11520 bytes"
+    problem = "limits.max_download = 1 B: the plan would fetch 11.5 kB (11,520 bytes)"
+    assert limit_problem(found, place.manifest) == problem
 
 
 def test_limits_count_only_what_is_fetched(synced: Place, monkeypatch: pytest.MonkeyPatch) -> None:
