@@ -92,12 +92,11 @@ def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: 
 @click.pass_context
 def status(context: click.Context, *, check: bool) -> int:
     """Compare the lockfile with the disk, without the network."""
-    from jwstsync.sync.planning import Mode
-    from jwstsync.sync.planning import plan as make_plan
+    from jwstsync.sync.planning import status as compare
 
     with session_of(context) as session:
         feedback = Progress(Output(globals_of(context)))
-        found = make_plan(session.manifest, Mode.FROZEN, feedback=feedback, settings=session.settings)
+        found = compare(session.manifest, feedback=feedback, settings=session.settings)
         _show(context, session, found, "jwstsync.status/1")
     return _exit_code(found, check=check)
 

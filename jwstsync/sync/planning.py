@@ -72,10 +72,22 @@ def plan(
         JwstsyncError: The archive can not be asked, or a file not be read.
     """
     check_frozen(manifest, mode)
-    tree = Tree(Path(manifest.root))
-    lockfile, _ = read_lockfile(Path(manifest.lockfile))
     question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())
-    return question.answer(tree, lockfile)[0]
+    return question.answer(*_observed(manifest))[0]
+
+
+def status(manifest: Manifest, *, feedback: Feedback | None = None, settings: Settings | None = None) -> Plan:
+    """What differs between lockfile and disk, without the network; a lockfile that is not there locks nothing.
+
+    Raises:
+        JwstsyncError: A file can not be read.
+    """
+    question = Question(manifest, Mode.FROZEN, False, None, feedback or Silence(), settings or read_settings())  # noqa: FBT003
+    return question.answer(*_observed(manifest))[0]
+
+
+def _observed(manifest: Manifest) -> tuple[Tree, Lockfile]:
+    return Tree(Path(manifest.root)), read_lockfile(Path(manifest.lockfile))[0]
 
 
 def verify(manifest: Manifest, feedback: Feedback | None = None) -> Plan:
@@ -85,8 +97,7 @@ def verify(manifest: Manifest, feedback: Feedback | None = None) -> Plan:
         JwstsyncError: A file can not be read.
     """
     feedback = feedback or Silence()
-    tree = Tree(Path(manifest.root))
-    lockfile, _ = read_lockfile(Path(manifest.lockfile))
+    tree, lockfile = _observed(manifest)
     goal = goal_of(None, lockfile)
     disk = tree.observe(goal.paths)
     feedback.phase(f"hashing {len(disk)} files")
