@@ -3,8 +3,8 @@
     python -m tests.benchmarks.download_speed --workloads a,b,c,d,e,t --connections 4,8 --rounds 5
 
 All clients download the same files from the same nginx (see `nginx`), one after the other in each round, so that what
-else the machine does meets them alike. Each run begins with an empty folder and a synced disk, on the disk that holds
-the files. What a client brought is compared by size after each run, and by its bytes after its first. Read the ratios:
+else the machine does meets them alike. Each run begins with an empty folder of its own and a synced disk, on the disk
+that holds the files. What a client brought is compared by size after each run, and by its bytes after its first. Read the ratios:
 the seconds are the machine's. curl, aria2c and the others hash nothing and sync nothing to the disk; jwstsync does
 both.
 """
@@ -14,11 +14,13 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import signal
 import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.tables import Key, Verdict
     from tests.benchmarks.workloads import Holdings, Workload
 
+_KEPT = 500_000_000  # bytes of an output that is not removed at once
 _DATA = Path(tempfile.gettempdir()) / "jwstsync-benchmark"
 
 
@@ -80,13 +83,13 @@ def measure_workload(workload: Workload, choice: Choice) -> Results:
     click.echo(f"\n{workload.title}")
     holdings = holdings_of(workload, choice.data)
     results = Results(workload)
-    with serving(workload, holdings) as site:
+    with serving(workload, holdings) as site, TemporaryDirectory(dir=choice.data, prefix="outputs-") as outputs:
         if workload.slow:
             _tell_line(site, holdings)
         for number in range(choice.rounds):
             for key in choice.keys(workload):
                 if number < (CLIENTS[key[0]].rounds or choice.rounds) and key not in results.failures:
-                    _measure_once(key, site, holdings, results, choice.data)
+                    _measure_once(key, site, holdings, results, Path(outputs))
     click.echo(speed_table(results.summaries))
     for (name, count), why in results.failures.items():
         click.echo(f"{name} with {count or 1} connections failed: {why}")
@@ -98,18 +101,24 @@ def _tell_line(site: Site, holdings: Holdings) -> None:
     click.echo(f"one connection: {line.latency * 1e3:.1f} ms before an answer, {line.rate / 1e6:.2f} MB/s")
 
 
-def _measure_once(key: Key, site: Site, holdings: Holdings, results: Results, data: Path) -> None:
-    """One run of one client, in a folder that is removed after it."""
+def _measure_once(key: Key, site: Site, holdings: Holdings, results: Results, outputs: Path) -> None:
+    """One run of one client, in a folder of its own.
+
+    Small outputs stay until the workload is done: for minutes after many files were removed, ext4 searches long for the
+    inode of a new one (``recently_deleted`` in its ialloc.c), which would be counted to whoever comes next.
+    """
     name, count = key
     costs = results.costs.setdefault(key, [])
-    with tempfile.TemporaryDirectory(dir=data, prefix="output-") as folder:
-        call = Call(site, holdings, count or 1, Path(folder))
-        try:
-            cost = _checked_cost(CLIENTS[name], call, thorough=not costs)
-        except RunError as error:
-            results.failures[key] = str(error)
-        else:
-            costs.append(cost)
+    folder = Path(tempfile.mkdtemp(dir=outputs))
+    call = Call(site, holdings, count or 1, folder)
+    try:
+        cost = _checked_cost(CLIENTS[name], call, thorough=not costs)
+    except RunError as error:
+        results.failures[key] = str(error)
+    else:
+        costs.append(cost)
+    if holdings.size > _KEPT:
+        shutil.rmtree(folder)
 
 
 def _checked_cost(client: Client, call: Call, *, thorough: bool) -> Cost:
