@@ -143,6 +143,11 @@ class Destination(_Table):
         description="path of a product below the root; it ends in {filename}",
         examples=["{proposal_id}/{instrument_name}/{filename}"],
     )
+    on_update: Literal["replace", "keep"] = Field(
+        default="replace",
+        description="the old file of a product that the archive has made anew: given up once the new one is verified "
+        "(replace), or kept in <root>/.jwstsync/versions (keep)",
+    )
 
 
 class Limits(_Table):

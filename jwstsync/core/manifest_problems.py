@@ -33,6 +33,7 @@ _EXPECTED = {
     ("archive", "timeout"): "expected a number of seconds, more than 0",
     ("destination", "root"): _ROOT_EXPECTED,
     ("destination", "layout"): f'expected a text, such as "{DEFAULT_LAYOUT}"',
+    ("destination", "on_update"): 'expected "replace" or "keep"',
     ("limits", "connections"): "expected a whole number from 1 to 8",
     ("rules",): "expected tables with a name, such as [rules.calibrated]",
     ("defaults", "include"): _LIST_EXPECTED,

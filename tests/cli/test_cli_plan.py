@@ -358,6 +358,21 @@ def test_a_lockfile_that_would_change(synced: Desk, archive: Sandbox) -> None:
     )
 
 
+def test_a_published_set_proves_that_its_input_is_unchanged(synced: Desk, archive: Sandbox) -> None:
+    """`--locked --json` lists each product that was made anew, and exits 1 as long as there is one."""
+    unchanged = synced.call("plan", "--locked", "--json")
+    for suffix in ("cal", "rate"):
+        archive.remake(product_name(FIRST, suffix), cal_ver="1.20.0")
+    changed = synced.call("plan", "--locked", "--json")
+
+    assert (unchanged.code, unchanged.document["actions"]) == (ExitCode.OK, [])
+    assert changed.code == ExitCode.DIFFERENCES
+    assert [(one["action"], one["path"]) for one in changed.document["actions"]] == [
+        ("update", product_path(FIRST, "cal")),
+        ("update", product_path(FIRST, "rate")),
+    ]
+
+
 @pytest.mark.parametrize("mode", ["--frozen", "--offline"])
 def test_modes_that_ask_nothing(synced: Desk, archive: Sandbox, mode: str) -> None:
     """The lockfile is compared with the disk, and the archive hears nothing of it."""
