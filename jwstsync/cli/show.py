@@ -39,8 +39,9 @@ def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verb
 
     from jwstsync.cli import render
     from jwstsync.store.tree import Tree
+    from jwstsync.sync.clock import mjd_now
 
-    for line in render.plan_lines(plan, session.manifest, title, verbose=verbose):
+    for line in render.plan_lines(plan, session.manifest, title, verbose=verbose, now=mjd_now()):
         output.answer(line)
     output.answer(render.closing_line(plan, title, Tree(Path(session.manifest.root)).free_bytes()))
     hint = render.hint(plan)
