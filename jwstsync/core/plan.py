@@ -323,11 +323,9 @@ def decide(
     dropped = [one for one in lockfile if one.uri not in goal.products]
     subjects: list[Selected | LockedProduct] = [*goal.products.values(), *dropped]
     subjects.sort(key=attrgetter("proposal", "uri"))
-    before = lockfile.products
+    old = lockfile.products
     actions = [
-        _drop(one, goal)
-        if isinstance(one, LockedProduct)
-        else _action(one, before.get(one.uri), disk, access, on_update)
+        _drop(one, goal) if isinstance(one, LockedProduct) else _action(one, old.get(one.uri), disk, access, on_update)
         for one in subjects
     ]
     return Plan(tuple(actions), goal)
