@@ -388,8 +388,7 @@ put_aside() { # what stands in the way of new bytes is kept, unless it is an old
     [ -e "$place" ] && [ "$old" != - ] || return 0
     if [ "$old" != trash ] && is_version; then
         aside=$root/.jwstsync/$old/$path
-        [ ! "$place" -ef "$aside" ] || return 0 # a run that was killed came so far
-        rm -f "$aside"                          # has the same bytes, if it is whole
+        rm -f "$aside" # of another run: the same bytes, if it is whole
     fi
     mkdir -p "${aside%/*}" || return
     ln "$place" "$aside" 2>/dev/null || cp -p "$place" "$aside"
