@@ -247,12 +247,14 @@ class _Call:
             self._output.event(event)
 
     def _tell_end(self, report: Report, code: ExitCode) -> int:
-        from jwstsync.cli.render import remaining_line, report_line
+        from jwstsync.cli.render import refusal_lines, remaining_line, report_line
 
         for one in report.plan.goal.refused:
             self._tell_product(_refused_event(one))
         stopped = code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
         self._output.answer(report_line(report, stopped=stopped))
+        for line in refusal_lines(report):
+            self._output.message(line)
         remaining = remaining_line(report)
         if remaining is not None and not stopped:
             self._output.message(remaining)

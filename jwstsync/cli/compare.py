@@ -92,12 +92,16 @@ def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: 
 @click.pass_context
 def status(context: click.Context, *, check: bool) -> int:
     """Compare the lockfile with the disk, without the network."""
+    from pathlib import Path
+
+    from jwstsync.store.tree import Tree
     from jwstsync.sync.planning import status as compare
 
     with session_of(context) as session:
         feedback = Progress(Output(globals_of(context)))
         found = compare(session.manifest, feedback=feedback, settings=session.settings)
-        _show(context, session, found, "jwstsync.status/1")
+        kept = Tree(Path(session.manifest.root)).kept_versions()
+        _show(context, session, found, "jwstsync.status/1", versions=kept)
     return _exit_code(found, check=check)
 
 
@@ -113,9 +117,11 @@ def verify(context: click.Context) -> int:
     return _exit_code(found, check=True)
 
 
-def _show(context: click.Context, session: Session, found: Plan, subject: Subject) -> None:
+def _show(
+    context: click.Context, session: Session, found: Plan, subject: Subject, versions: tuple[int, int] | None = None
+) -> None:
     options = globals_of(context)
-    show_plan(Output(options), session, found, subject, verbose=options.verbose)
+    show_plan(Output(options), session, found, subject, verbose=options.verbose, versions=versions)
 
 
 def _offline_text(found: Plan, url: str) -> str:

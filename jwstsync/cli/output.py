@@ -81,6 +81,12 @@ class Output:
         while text := "\n".join(islice(lines, _LINES)):
             _say(text)
 
+    def small_document(self, content: Mapping[str, object]) -> None:
+        """One JSON document as the whole answer, indented, for people to read and files to hold."""
+        import json
+
+        _say(json.dumps(content, indent=2))
+
     def event(self, content: Mapping[str, object]) -> None:
         """One line of JSON, told at once."""
         import json

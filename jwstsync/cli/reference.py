@@ -25,7 +25,7 @@ def schema(context: click.Context, subject: str) -> int:
     from jwstsync.core.manifest import manifest_schema
 
     makers = {"manifest": manifest_schema, "lock": lockfile_schema, "plan": plan_schema, "events": events_schema}
-    Output(globals_of(context)).document(makers[subject]())
+    Output(globals_of(context)).small_document(makers[subject]())
     return ExitCode.OK
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from jwstsync.cli.text import counted, name_of
 from jwstsync.core.amounts import size_text
-from jwstsync.core.conditions import day_of
 from jwstsync.core.plan import MARKS, TRANSFERS, Action, ActionKind, Plan
 from jwstsync.core.selection import kind_of
+from jwstsync.core.withheld import access_text, withheld_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jwstsync.core.manifest import Manifest
-    from jwstsync.sync.report import Report
+    from jwstsync.sync.report import Report, Result
 
 _FEW = 10  # files that are listed without being asked for
 _WIDTH = 3  # of a count, at least
@@ -43,8 +43,8 @@ _NOT_DONE = {"withheld": "withheld", "failed": "failed", "refused": "refused", "
 LARGE_DOWNLOAD = 10**9  # bytes; above it STScI advises a curl script
 
 
-def plan_lines(plan: Plan, manifest: Manifest, title: str, *, verbose: bool) -> Iterator[str]:
-    """A plan, grouped by action and proposal, with the files where they are few."""
+def plan_lines(plan: Plan, manifest: Manifest, title: str, *, verbose: bool, now: float) -> Iterator[str]:
+    """A plan, grouped by action and proposal, with the files where they are few; ``now`` is an MJD."""
     yield f"jwstsync {title}: {_scope(plan, manifest)}"
     names = proposal_names(manifest)
     listed = verbose or len(plan.actions) - len(plan.of(ActionKind.KEEP)) <= _FEW
@@ -55,7 +55,9 @@ def plan_lines(plan: Plan, manifest: Manifest, title: str, *, verbose: bool) -> 
         if group[0].kind is ActionKind.UPDATE and len(group) > 1:
             yield f"          {transitions_text(group)}"
         if listed and (verbose or group[0].kind is not ActionKind.KEEP):
-            yield from (f"          {_file_text(action)}" for action in group)
+            yield from (f"          {_file_text(action, now)}" for action in group)
+    if withheld := [action.wanted for action in plan.of(ActionKind.WITHHOLD) if action.wanted]:
+        yield f"  {withheld_text(withheld, now)}"
 
 
 def _scope(plan: Plan, manifest: Manifest) -> str:
@@ -93,20 +95,17 @@ def kinds_text(actions: Iterable[Action]) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
 
 
-def _file_text(action: Action) -> str:
+def _file_text(action: Action, now: float) -> str:
     size = "" if action.size is None else f"  {size_text(action.size)}"
-    reason = "" if action.reason is None else f"  ({_reason_text(action)})"
+    reason = "" if action.reason is None else f"  ({_reason_text(action, now)})"
     return f"{name_of(action.path)}{size}{reason}"
 
 
-def _reason_text(action: Action) -> str:
+def _reason_text(action: Action, now: float) -> str:
     text = str(action.reason).replace("_", " ")
     if action.kind is ActionKind.UPDATE:
         return f"{text}: {_transition(action)}, {_sizes(action)}"
-    if action.kind is ActionKind.WITHHOLD and action.wanted and action.wanted.released_at is not None:
-        day = day_of(action.wanted.released_at)
-        return f"{text} until {day}" if day else text
-    return text
+    return access_text(action.wanted, now) if action.kind is ActionKind.WITHHOLD and action.wanted else text
 
 
 def transitions_text(actions: Iterable[Action]) -> str:
@@ -187,6 +186,16 @@ def remaining_line(report: Report) -> str | None:
     size = total(action for action in left if action.kind in TRANSFERS)
     to_fetch = f", {size_text(size)} to fetch" if size else ""
     return f"left: {counted(len(left), 'product')}{to_fetch}; run again to go on"
+
+
+def refusal_lines(report: Report) -> Iterator[str]:
+    """What the archive would not give out, though it was asked for it: a line a proposal, in the archive's words."""
+    refused: dict[int, list[Result]] = {}
+    for result in report.results:
+        if result.outcome == "withheld" and result.action.kind is not ActionKind.WITHHOLD:
+            refused.setdefault(result.action.proposal, []).append(result)
+    for proposal, results in sorted(refused.items()):
+        yield f"withheld: {counted(len(results), 'product')} of proposal {proposal}: {results[0].error}"
 
 
 def report_line(report: Report, *, stopped: bool) -> str:

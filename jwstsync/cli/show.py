@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jwstsync.cli.text import counted
+
 if TYPE_CHECKING:
     from jwstsync.cli.output import Output
     from jwstsync.cli.session import Session
@@ -11,14 +13,24 @@ if TYPE_CHECKING:
     from jwstsync.core.plan import Plan
 
 
-def show_plan(output: Output, session: Session, plan: Plan, subject: Subject, *, verbose: bool) -> None:
-    """Prints a plan, and what is wrong with it to stderr."""
+def show_plan(
+    output: Output,
+    session: Session,
+    plan: Plan,
+    subject: Subject,
+    *,
+    verbose: bool,
+    versions: tuple[int, int] | None = None,
+) -> None:
+    """Prints a plan, and what is wrong with it to stderr; also how many old versions are kept, if that is asked for."""
     from jwstsync.core.documents import plan_document
 
     if output.as_json:
-        output.document(plan_document(plan, subject, all_actions=verbose))
+        output.document(plan_document(plan, subject, all_actions=verbose, versions=versions))
     else:
         _show_text(output, session, plan, subject.partition(".")[2].partition("/")[0], verbose=verbose)
+        if versions and versions[0]:
+            output.answer(versions_line(*versions))
     warn_of(output, plan)
 
 
@@ -27,8 +39,9 @@ def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verb
 
     from jwstsync.cli import render
     from jwstsync.store.tree import Tree
+    from jwstsync.sync.clock import mjd_now
 
-    for line in render.plan_lines(plan, session.manifest, title, verbose=verbose):
+    for line in render.plan_lines(plan, session.manifest, title, verbose=verbose, now=mjd_now()):
         output.answer(line)
     output.answer(render.closing_line(plan, title, Tree(Path(session.manifest.root)).free_bytes()))
     hint = render.hint(plan)
@@ -38,6 +51,14 @@ def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verb
         output.message(note)
     if not plan.actions and not plan.goal.listed:
         output.message("nothing is locked yet: jwstsync apply locks what it fetches")
+
+
+def versions_line(files: int, size: int) -> str:
+    """What the old versions take."""
+    from jwstsync.core.amounts import size_text
+    from jwstsync.core.layout import STATE_FOLDER, VERSIONS
+
+    return f"Old versions: {counted(files, 'file')}, {size_text(size)} in {STATE_FOLDER}/{VERSIONS}."
 
 
 def warn_of_limit(output: Output, session: Session, plan: Plan) -> None:

@@ -111,6 +111,9 @@ class PlanDocument(TypedDict):
         str | None,
         Field(description="when the oldest of the archive's answers came, UTC, where kept ones were used (--offline)"),
     ]
+    versions: Annotated[
+        Amount | None, Field(description="the old versions that are kept; null where they are not counted")
+    ]
     stale: Annotated[int, Field(description="how many of the products wait to be made anew in the archive")]
     idle_rules: Annotated[list[str], Field(description="the rules that take no listed product")]
     warnings: Annotated[list[str], Field(description="what could not be found out, and what was done without it")]
@@ -154,13 +157,16 @@ class SummaryEvent(TypedDict):
 Event = Annotated[VersionEvent | ProductEvent | SummaryEvent, Field(discriminator="type")]
 
 
-def plan_document(plan: Plan, subject: Subject, *, all_actions: bool) -> PlanDocument:
+def plan_document(
+    plan: Plan, subject: Subject, *, all_actions: bool, versions: tuple[int, int] | None = None
+) -> PlanDocument:
     """The JSON document of a plan.
 
     Args:
         plan: What is to be told.
         subject: The schema's name.
         all_actions: List what is kept too, not only what changes.
+        versions: How many old versions are kept, and their bytes, where they were counted.
     """
     listed = (action for action in plan.actions if all_actions or action.kind is not ActionKind.KEEP)
     failed = [ErrorEntry(proposal=proposal, uri=None, error=error) for proposal, error in plan.goal.failed.items()]
@@ -176,6 +182,7 @@ def plan_document(plan: Plan, subject: Subject, *, all_actions: bool) -> PlanDoc
         "actions": [_entry(action) for action in listed],
         "errors": [*failed, *empty, *refused],
         "kept_at": None if kept_at is None else datetime.fromtimestamp(kept_at, UTC).isoformat(timespec="seconds"),
+        "versions": None if versions is None else {"files": versions[0], "bytes": versions[1]},
         "stale": plan.stale,
         "idle_rules": list(plan.goal.idle_rules),
         "warnings": list(plan.goal.warnings),

@@ -31,8 +31,14 @@ FIELDS = (
     "filename",
 )
 STATE_FOLDER = ".jwstsync"
+TRASH = "trash"
+"""Below the state folder: what stood in the way of new bytes, and is no old version."""
+VERSIONS = "versions"
+"""Below the state folder: old versions, one folder for each version of each product."""
 UNKNOWN = "unknown"
 _MAX_NAME_BYTES = 255  # NAME_MAX of every file system in use
+_MAX_VERSION_BYTES = 100  # of a pipeline version in a name
+_SHORT_HASH = 8  # hexadecimal digits that tell versions of one name apart
 _UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # surrogates: JSON has them, disks do not
 _PLAIN = re.compile(r"\w[\w.+-]{0,200}(/\w[\w.+-]{0,200})*", re.ASCII)  # safe at a glance, as nearly all paths are
 _FILENAME = "{filename}"
@@ -94,6 +100,17 @@ def _fields_of(template: str) -> tuple[str, ...]:
 def _safe(value: str | int | None) -> str:
     text = UNKNOWN if value is None or value == "" else _UNSAFE.sub("_", str(value))
     return "_" + text[1:] if text.startswith(".") else text
+
+
+def version_folder(cal_ver: str | None, sha256: str) -> str:
+    """Where an old version of a product goes below the state folder: ``versions/1.18.1-0a1b2c3d``, made safe.
+
+    Args:
+        cal_ver: The pipeline version that made it; ``unknown`` stands for None.
+        sha256: Of its bytes.
+    """
+    version = _safe(cal_ver).encode()[:_MAX_VERSION_BYTES].decode(errors="ignore")
+    return f"{VERSIONS}/{version}-{sha256[:_SHORT_HASH]}"
 
 
 def checked_path(path: str) -> ProductPath:

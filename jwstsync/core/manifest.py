@@ -27,6 +27,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from jwstsync.core.conditions import parse_size
 from jwstsync.core.layout import DEFAULT_LAYOUT, template_problem
+from jwstsync.core.manifest_problems import ID_EXPECTED, LARGEST_ID, URL_EXPECTED, problems_of
 from jwstsync.core.rules import (
     Context,
     NamedRule,
@@ -36,10 +37,7 @@ from jwstsync.core.rules import (
     Rule,
     RuleName,
     RuleReference,
-    expected_one_of,
-    look_up,
     shortened,
-    toml_path,
     toml_value,
 )
 from jwstsync.errors import ManifestError, Problem, UsageError
@@ -47,37 +45,13 @@ from jwstsync.errors import ManifestError, Problem, UsageError
 __all__ = ["Archive", "Manifest", "NamedRule", "ProposalBlock", "manifest_schema", "parse_manifest"]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import PurePath
 
     from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import ErrorDetails, core_schema
+    from pydantic_core import core_schema
 
-_LARGEST_ID = 99999  # file names have five digits for it
 _UNSAFE_URL = re.compile(r"[\s\\?#\x00-\x1f\x7f-\x9f]")
-
-_ID_EXPECTED = f"expected a proposal id, a whole number from 1 to {_LARGEST_ID}, or a list of them"
-_URL_EXPECTED = "expected an address such as https://mast.stsci.edu, without user, query and fragment"
-_ROOT_EXPECTED = "expected a folder, relative to the manifest, without '~' at its start and control characters"
-_LIST_EXPECTED = 'expected a list of rules, such as ["calibrated", { calib_level = 3 }]'
-_EXPECTED = {
-    ("version",): "expected 1, the version of the manifest's format",
-    ("archive", "url"): _URL_EXPECTED,
-    ("archive", "exclusive_access"): 'expected "auto", "skip", "fetch" or "error"',
-    ("archive", "checksums"): 'expected "auto", "require" or "ignore"',
-    ("archive", "timeout"): "expected a number of seconds, more than 0",
-    ("destination", "root"): _ROOT_EXPECTED,
-    ("destination", "layout"): f'expected a text, such as "{DEFAULT_LAYOUT}"',
-    ("limits", "connections"): "expected a whole number from 1 to 8",
-    ("rules",): "expected tables with a name, such as [rules.calibrated]",
-    ("defaults", "include"): _LIST_EXPECTED,
-    ("proposal",): "expected at least one [[proposal]] block with an id",
-    ("proposal", "id"): _ID_EXPECTED,
-    ("proposal", "name"): "expected a text",
-    ("proposal", "include"): _LIST_EXPECTED,
-    ("proposal", "exclude"): _LIST_EXPECTED,
-}
-"""What would be right at a key where its own check does not say it."""
 
 
 def _address(url: str) -> str:
@@ -85,9 +59,9 @@ def _address(url: str) -> str:
         parts = urlsplit(url)
         known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        raise ValueError(_URL_EXPECTED) from None
+        raise ValueError(URL_EXPECTED) from None
     if not known or "@" in parts.netloc or _UNSAFE_URL.search(url):
-        raise ValueError(_URL_EXPECTED)
+        raise ValueError(URL_EXPECTED)
     return url.rstrip("/")
 
 
@@ -101,14 +75,14 @@ def _ids(raw: object) -> tuple[int, ...]:
     if not isinstance(raw, list):
         raw = [raw] if _is_id(raw) else []
     if not raw:
-        raise ValueError(_ID_EXPECTED)
+        raise ValueError(ID_EXPECTED)
     problems: list[Problem] = []
     ids: dict[int, None] = {}
     for index, one in enumerate(raw):
         if _is_id(one) and one not in ids:
             ids[one] = None
         else:
-            expected = "expected every id once" if _is_id(one) else _ID_EXPECTED
+            expected = "expected every id once" if _is_id(one) else ID_EXPECTED
             problems.append(Problem(f"[{index}]", shortened(toml_value(one)), expected))
     if problems:
         raise RefusedError(problems)
@@ -116,7 +90,7 @@ def _ids(raw: object) -> tuple[int, ...]:
 
 
 def _is_id(value: object) -> bool:
-    return type(value) is int and 1 <= value <= _LARGEST_ID
+    return type(value) is int and 1 <= value <= LARGEST_ID
 
 
 def _some_rules(raw: object, info: ValidationInfo[Context]) -> object:
@@ -127,7 +101,7 @@ def _some_rules(raw: object, info: ValidationInfo[Context]) -> object:
     return [] if raw is None else raw
 
 
-_ID_SCHEMA = {"type": "integer", "minimum": 1, "maximum": _LARGEST_ID}
+_ID_SCHEMA = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
 _IDS_SCHEMA = {"anyOf": [_ID_SCHEMA, {"type": "array", "items": _ID_SCHEMA, "minItems": 1, "uniqueItems": True}]}
 _SIZE_SCHEMA = {"type": ["integer", "string"], "minimum": 0}
 
@@ -168,6 +142,11 @@ class Destination(_Table):
         default=DEFAULT_LAYOUT,
         description="path of a product below the root; it ends in {filename}",
         examples=["{proposal_id}/{instrument_name}/{filename}"],
+    )
+    on_update: Literal["replace", "keep"] = Field(
+        default="replace",
+        description="the old file of a product that the archive has made anew: given up once the new one is verified "
+        "(replace), or kept in <root>/.jwstsync/versions (keep)",
     )
 
 
@@ -230,13 +209,13 @@ class ManifestTable(_Table):
     proposal: list[ProposalTable] = Field(min_length=1, description="blocks of proposals; what they select is united")
 
 
-_TABLES: dict[tuple[str, ...], type[_Table]] = {
-    (): ManifestTable,
-    ("archive",): Archive,
-    ("destination",): Destination,
-    ("limits",): Limits,
-    ("defaults",): Defaults,
-    ("proposal",): ProposalTable,
+_KEYS = {
+    (): ManifestTable.model_fields,
+    ("archive",): Archive.model_fields,
+    ("destination",): Destination.model_fields,
+    ("limits",): Limits.model_fields,
+    ("defaults",): Defaults.model_fields,
+    ("proposal",): ProposalTable.model_fields,
 }
 
 
@@ -296,7 +275,7 @@ class Manifest:
         try:
             archive = Archive.model_validate(self.archive.model_dump() | given)
         except ValidationError as error:
-            problems = _problems(error, {"archive": given}, "archive")
+            problems = problems_of(error, {"archive": given}, _KEYS, "archive")
             raise UsageError("\n".join(map(str, problems))) from None
         return replace(self, archive=archive)
 
@@ -315,7 +294,7 @@ def parse_manifest(text: str, source: PurePath) -> Manifest:
         document = tomli.loads(text)
         table = ManifestTable.model_validate(document, context=_context(document))
     except ValidationError as error:
-        raise ManifestError(str(source), _problems(error, document)) from None
+        raise ManifestError(str(source), problems_of(error, document, _KEYS)) from None
     except (ValueError, RecursionError) as error:
         raise ManifestError(str(source), [Problem("", "", _toml_expected(error))]) from None
     return Manifest(source, table.archive, table.destination, table.limits, tuple(_blocks(table)))
@@ -340,39 +319,6 @@ def _blocks(table: ManifestTable) -> Iterator[ProposalBlock]:
     for block in table.proposal:
         include = named(block.include or table.defaults.include)
         yield ProposalBlock(block.id, block.name, block.observations, include, named(block.exclude))
-
-
-def _problems(error: ValidationError, document: Mapping[str, Any], table: str | None = None) -> list[Problem]:
-    """All that is wrong, in the order of the document, of which pydantic saw only ``table`` if that is given."""
-    found = [(_location(details, table), details) for details in error.errors(include_url=False)]
-    found.sort(key=lambda pair: look_up(document, pair[0])[0])
-    return [problem for location, details in found for problem in _translated(details, location, document)]
-
-
-def _location(details: ErrorDetails, table: str | None) -> Sequence[int | str]:
-    location = (table, *details["loc"]) if table else details["loc"]
-    return location[:2] if location[0] == "rules" else location  # a bad name has "[key]" after it
-
-
-def _translated(details: ErrorDetails, location: Sequence[int | str], document: object) -> list[Problem]:
-    key = toml_path(location)
-    refused = details.get("ctx", {}).get("error")
-    if isinstance(refused, RefusedError):
-        return [replace(one, key=f"{key}{'' if one.key[0] == '[' else '.'}{one.key}") for one in refused.problems]
-    return [Problem(key, look_up(document, location)[1], _expected(details, location))]
-
-
-def _expected(details: ErrorDetails, location: Sequence[int | str]) -> str:
-    names = tuple(part for part in location if isinstance(part, str))
-    match details["type"]:
-        case "extra_forbidden":
-            return expected_one_of(names[-1], _TABLES[names[:-1]].model_fields)
-        case "value_error":
-            return str(details["ctx"]["error"])
-        case "string_pattern_mismatch" if names[0] == "rules":
-            return "expected a name of letters, digits, '-' and '_'"
-        case _:
-            return _EXPECTED.get(names) or f"expected a table, [{names[-1]}]"
 
 
 class _SchemaGenerator(GenerateJsonSchema):

@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
+from jwstsync.core.layout import TRASH, version_folder
 from jwstsync.core.lockfile import LockedProduct
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ class Access:
 
 @dataclass(slots=True, unsafe_hash=True)  # changed by nobody; frozen, 100,000 of them take 0.1 s more to make
 class Action:
-    """What happens to one product, and why. ``wanted`` is None for a drop, ``locked`` for what was not locked."""
+    """What happens to one product, and why. ``wanted`` is None for a drop, ``locked`` for what was not locked.
+
+    ``on_update`` is the manifest's: whether the old version is kept where an update replaces it.
+    """
 
     kind: ActionKind
     reason: Reason | None
@@ -105,6 +109,7 @@ class Action:
     locked: LockedProduct | None
     present: FileState | None = None
     pinned: bool = False
+    on_update: str = "replace"
 
     @property
     def uri(self) -> str:
@@ -146,7 +151,7 @@ class Action:
         """The bytes to be fetched, or to be found in place, for this action."""
         assert self.wanted is not None  # noqa: S101 - a drop fetches nothing
         pinned = self.locked if self.pinned else None
-        return Fetch(self.wanted, pinned, replaces=self.kind is ActionKind.UPDATE, keeps_old=not self._has_locked)
+        return Fetch(self.wanted, pinned, replaces=self.kind is ActionKind.UPDATE, aside=self._aside)
 
     @property
     def compared_by(self) -> Basis | None:
@@ -159,9 +164,11 @@ class Action:
         return changes(self.wanted, self.locked) if self.wanted and self.locked and not self.pinned else ()
 
     @property
-    def _has_locked(self) -> bool:
-        """Whether what stands in its place is the locked version, and not something that somebody may miss."""
-        return self.locked is not None and self.present is not None and self.present.sha256 == self.locked.sha256
+    def _aside(self) -> str | None:
+        """Where what stands in its place goes: only the locked bytes are a version, whatever else somebody may miss."""
+        if self.locked is None or self.present is None or self.present.sha256 != self.locked.sha256:
+            return TRASH
+        return version_folder(self.locked.cal_ver, self.locked.sha256) if self.on_update == "keep" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +179,13 @@ class Fetch:
         wanted: The product as the archive states it.
         pinned: What is locked, where exactly these bytes will do.
         replaces: Whether an older version gives way, whatever its size.
-        keeps_old: Whether what stands at the path may be missed, and is put aside.
+        aside: The folder below the state folder that takes what stands at the path; None where nobody will miss it.
     """
 
     wanted: Selected
     pinned: LockedProduct | None = None
     replaces: bool = False
-    keeps_old: bool = True
+    aside: str | None = TRASH
 
     @property
     def uri(self) -> str:
@@ -301,7 +308,9 @@ def _unclear(wanted: Selected, locked: LockedProduct, state: FileState) -> bool:
     return wanted.md5 is not None and state.md5 is None and state.size == wanted.size and not old
 
 
-def decide(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState], access: Access) -> Plan:
+def decide(
+    goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState], access: Access, on_update: str = "replace"
+) -> Plan:
     """What has to happen to each product.
 
     Args:
@@ -309,13 +318,14 @@ def decide(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]
         lockfile: What is locked.
         disk: What stands at the goal's paths, with the hashes that `paths_to_hash` asks for; an absent path is free.
         access: What the user has a right to.
+        on_update: Whether an update keeps the old version, as the manifest has it.
     """
     dropped = [one for one in lockfile if one.uri not in goal.products]
     subjects: list[Selected | LockedProduct] = [*goal.products.values(), *dropped]
     subjects.sort(key=attrgetter("proposal", "uri"))
-    before = lockfile.products
+    old = lockfile.products
     actions = [
-        _drop(one, goal) if isinstance(one, LockedProduct) else _action(one, before.get(one.uri), disk, access)
+        _drop(one, goal) if isinstance(one, LockedProduct) else _action(one, old.get(one.uri), disk, access, on_update)
         for one in subjects
     ]
     return Plan(tuple(actions), goal)
@@ -326,7 +336,11 @@ def _drop(locked: LockedProduct, goal: Goal) -> Action:
 
 
 def _action(
-    wanted: Selected, locked: LockedProduct | None, disk: Mapping[ProductPath, FileState], access: Access
+    wanted: Selected,
+    locked: LockedProduct | None,
+    disk: Mapping[ProductPath, FileState],
+    access: Access,
+    on_update: str,
 ) -> Action:
     state = disk.get(wanted.path)
     pinned = locked is not None and not changed_in_archive(wanted, locked)
@@ -339,7 +353,7 @@ def _action(
         kind, reason = _decide_changed(wanted, locked, state)
     if kind in TRANSFERS and not access.allows(wanted):
         kind, reason = ActionKind.WITHHOLD, Reason.EXCLUSIVE_ACCESS
-    return Action(kind, reason, wanted, locked, state, pinned)
+    return Action(kind, reason, wanted, locked, state, pinned, on_update)
 
 
 def _decide_new(wanted: Selected, state: FileState | None) -> tuple[ActionKind, Reason]:

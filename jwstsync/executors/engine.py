@@ -273,7 +273,7 @@ class Engine:
         fetch = transfer.fetch
         locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
         transfer.close()
-        return landing_of_part(transfer.part.path, locked, digest, keeps_old=fetch.keeps_old)
+        return landing_of_part(transfer.part.path, locked, digest, aside=fetch.aside)
 
     async def _land(self, transfer: Transfer, landing: Landing) -> None:
         while (error := await self._commits.commit(landing)) is not None and error.errno in TOO_MANY_FILES:

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from jwstsync.core.layout import TRASH
 from jwstsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     from jwstsync.core.plan import Fetch
 
-_UNKNOWN = "-"  # tabs next to each other are one to the shell's `read`, so no column may be empty
-_ADDS, _REPLACES, _REPLACES_AND_KEEPS = "+", "~", "!"
+_UNKNOWN = _NOWHERE = "-"  # tabs next to each other are one to the shell's `read`, so no column may be empty
+_ADDS, _REPLACES = "+", "~"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _URL = re.compile(r"https?://[^\s\"\\]+")
 _SUM_KINDS = {32: "md5", 64: "sha256"}  # by hex digits
@@ -43,6 +44,8 @@ def script_text(fetches: Sequence[Fetch], *, archive_url: str, root: str) -> str
     if not _URL.fullmatch(_clean("archive url", archive_url)):
         raise UsageError(f"archive url {archive_url!r}: expected http:// or https:// and a host")
     kinds = {_SUM_KINDS[len(_sum(fetch))] for fetch in fetches if _sum(fetch) != _UNKNOWN}
+    if any(fetch.aside not in {None, TRASH} for fetch in fetches):
+        kinds.add("sha256")  # tells whether what stands there is the old version
     values = {
         "archive": shlex.quote(archive_url.rstrip("/")),
         "root": shlex.quote(_clean("root", root)),
@@ -62,7 +65,8 @@ def _line(fetch: Fetch) -> str:
     """One line of the table. Every line has tabs, so none is taken for the table's end."""
     return "\t".join(
         (
-            _mark(fetch),
+            _REPLACES if fetch.replaces else _ADDS,
+            fetch.aside or _NOWHERE,
             _UNKNOWN if fetch.size is None else str(fetch.size),
             _sum(fetch),
             _key(fetch),
@@ -70,12 +74,6 @@ def _line(fetch: Fetch) -> str:
             _clean("path", fetch.path),
         )
     )
-
-
-def _mark(fetch: Fetch) -> str:
-    if not fetch.replaces:
-        return _ADDS
-    return _REPLACES_AND_KEEPS if fetch.keeps_old else _REPLACES
 
 
 def _sum(fetch: Fetch) -> str:

@@ -100,17 +100,21 @@ choose_tools() { # for the kinds of checksums that the table has
     esac
 }
 
-has_sum() { # whether file $1 has the checksum of the table
-    local found
+take_sum() { # of file $1 with tool $2, into found
     if [ -z "$run" ]; then
-        found=$(digest "$tool" <"$1" | bare)
+        found=$(digest "$2" <"$1" | bare)
     else # in the background, so that a signal need not wait for the end of a large file
-        digest "$tool" <"$1" >"$run/sum.$mine" &
+        digest "$2" <"$1" >"$run/sum.$mine" &
         child=$!
         wait "$child"
         child=''
         found=$(bare <"$run/sum.$mine")
     fi
+}
+
+has_sum() { # whether file $1 has the checksum of the table
+    local found
+    take_sum "$1" "$tool"
     [ "$found" = "$sum" ]
 }
 
@@ -379,11 +383,22 @@ put() { # gives the part its final name
     return 1
 }
 
-put_aside() { # what stands in the way of new bytes is kept, unless it is an older version of the product
+put_aside() { # what stands in the way of new bytes is kept, unless it is an older version that nobody wants
     local aside=$trash/$path
-    [ -e "$place" ] && [ "$mark" != '~' ] || return 0
+    [ -e "$place" ] && [ "$old" != - ] || return 0
+    if [ "$old" != trash ] && is_version; then
+        aside=$root/.jwstsync/$old/$path
+        rm -f "$aside" # of another run: the same bytes, if it is whole
+    fi
     mkdir -p "${aside%/*}" || return
     ln "$place" "$aside" 2>/dev/null || cp -p "$place" "$aside"
+}
+
+is_version() { # whether what stands there is the version that its folder is named after
+    local found
+    [ -n "$sha256_tool" ] || return
+    take_sum "$place" "$sha256_tool"
+    [ "${found:0:8}" = "${old##*-}" ]
 }
 
 # --- the table, line by line -------------------------------------------------------------------------------------
@@ -570,7 +585,7 @@ main() {
 
 walk() { # calls $1 for every line that falls to this worker, until it is false
     local number=0
-    while IFS=$tab read -r mark size sum key uri path <&3; do
+    while IFS=$tab read -r mark old size sum key uri path <&3; do
         number=$((number + 1))
         [ $((number % parallel)) -eq "$mine" ] || continue
         prepare

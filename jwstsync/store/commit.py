@@ -7,6 +7,7 @@ the others, for a group at a time.
 
 from __future__ import annotations
 
+import filecmp
 import itertools
 import os
 import shutil
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from jwstsync.core.layout import TRASH
 from jwstsync.store.files import make_folder, sync_folder
 from jwstsync.store.journal import JournalLine
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
@@ -44,23 +46,23 @@ class Landing:
         locked: What the lockfile is to say.
         digest: Of the bytes.
         mtime_ns: The modification time of their file, in nanoseconds since 1970.
-        keeps_old: Whether what stands at the final name goes to the trash, or may be lost.
+        aside: The folder below the state folder that takes what stands at the final name; None where it may be lost.
     """
 
     part: Path | None
     locked: LockedProduct
     digest: Digest
     mtime_ns: int
-    keeps_old: bool = True
+    aside: str | None = TRASH
 
 
-def landing_of_part(part: Path, locked: LockedProduct, digest: Digest, *, keeps_old: bool = True) -> Landing:
+def landing_of_part(part: Path, locked: LockedProduct, digest: Digest, *, aside: str | None = TRASH) -> Landing:
     """The landing of a part whose bytes were verified, once they are durable.
 
     Raises:
         OSError: They can not be synced.
     """
-    return Landing(part, locked, digest, _synced_mtime(part), keeps_old)
+    return Landing(part, locked, digest, _synced_mtime(part), aside)
 
 
 def landing_in_place(place: Path, locked: LockedProduct, digest: Digest) -> Landing:
@@ -79,7 +81,7 @@ class Committer:
         tree: Where they land.
         journal: The run's journal.
         lockfile_name: The lockfile relative to the root, for the record.
-        trash: The folder that takes what is put aside in this run.
+        trash: The folder that takes what is put aside in this run, and is no old version.
 
     Attributes:
         journal: The journal that it writes; while it is paused, another may take its place.
@@ -149,13 +151,16 @@ class Committer:
         try:
             if landing.part is not None:
                 place = self._tree.place(landing.locked.path)
-                if landing.keeps_old and os.path.lexists(place):  # a link to nowhere is not lost either
-                    put_aside(place, self._trash / landing.locked.path)
+                if landing.aside is not None and os.path.lexists(place):  # a link to nowhere is not lost either
+                    put_aside(place, self._aside(landing.aside) / landing.locked.path)
                 os.replace(landing.part, place)  # noqa: PTH105 - pathlib's takes three times as long
         except OSError as error:
             return error
         self.lines.append(line)
         return None
+
+    def _aside(self, folder: str) -> Path:
+        return self._trash if folder == TRASH else self._tree.state_folder / folder
 
     def _sync_all(self, folders: Collection[Path]) -> None:
         """Syncs folders, several at once, each thread a share of them."""
@@ -175,7 +180,7 @@ def _sync_each(folders: Iterable[Path]) -> None:
 def put_aside(place: Path, aside: Path) -> None:
     """Gives a file a second name, so that the first can be taken by another; a synced copy where links are refused.
 
-    What was put aside before, by whatever run, stays: where its name is taken by another file, a number is added. The
+    What was put aside before, by whatever run, stays: where its name is taken by other bytes, a number is added. The
     second name lasts before this returns, so that no loss of power takes both.
 
     Raises:
@@ -187,7 +192,7 @@ def put_aside(place: Path, aside: Path) -> None:
         try:
             _name_again(place, name)
         except FileExistsError:
-            if not name.samefile(place):
+            if not _is_same(name, place):
                 continue
         break
     for folder in unsynced:
@@ -196,6 +201,13 @@ def put_aside(place: Path, aside: Path) -> None:
 
 def _free_names(aside: Path) -> Iterator[Path]:
     return itertools.chain([aside], (aside.with_name(f"{aside.name}.{number}") for number in itertools.count(2)))
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two names have the same bytes; of links, whether they lead to the same place."""
+    if one.is_symlink() or other.is_symlink():
+        return one.is_symlink() and other.is_symlink() and one.readlink() == other.readlink()
+    return one.samefile(other) or (one.is_file() and other.is_file() and filecmp.cmp(one, other, shallow=False))
 
 
 def _name_again(place: Path, name: Path) -> None:

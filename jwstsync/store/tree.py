@@ -11,7 +11,7 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jwstsync.core.layout import STATE_FOLDER, ProductPath
+from jwstsync.core.layout import STATE_FOLDER, VERSIONS, ProductPath
 from jwstsync.core.plan import FileState
 from jwstsync.errors import StoreError
 from jwstsync.store import record
@@ -142,6 +142,18 @@ class Tree:
             if after != before:
                 record.write_suspects(self.suspects_file, after)
 
+    def kept_versions(self) -> tuple[int, int]:
+        """How many old versions are kept, and their bytes.
+
+        Raises:
+            StoreError: A folder can not be searched.
+        """
+        sizes = []
+        with disk_errors("old versions"):
+            for folder, _, names in os.walk(self.state_folder / VERSIONS, onerror=_raise_unless_missing):
+                sizes += [os.lstat(os.path.join(folder, name)).st_size for name in names]  # noqa: PTH118 - as above
+        return len(sizes), sum(sizes)
+
     def free_bytes(self) -> int:
         """How many bytes a file below the root could take.
 
@@ -162,6 +174,11 @@ def _stat(path: str) -> os.stat_result | None:
         return None
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}; expected a folder that can be searched") from error
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _write_once(path: Path, text: str) -> None:

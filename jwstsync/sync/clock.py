@@ -26,6 +26,11 @@ def _alarm(seconds: float, ring: Callable[[], None]) -> Iterator[None]:
         timer.cancel()
 
 
+def mjd_now() -> float:
+    """The time, in MJD."""
+    return 40_587 + time.time() / 86_400
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """What a run knows of time.
@@ -33,7 +38,9 @@ class Clock:
     Attributes:
         now: The seconds since some moment.
         alarm: While the context lasts that it gives, calls something after so many seconds, from any thread.
+        mjd: What the calendar shows.
     """
 
     now: Callable[[], float] = time.monotonic
     alarm: Alarm = _alarm
+    mjd: Callable[[], float] = mjd_now

@@ -133,9 +133,11 @@ class Question:
             disk = tree.hashed(disk, unknown, self.feedback.hashed)
         token = Token(self.manifest, self.settings, self._whoami, self.feedback)
         mode = self.manifest.archive.exclusive_access
-        found = decide(goal, lockfile, disk, Access(mode, token=True))
+        on_update = self.manifest.destination.on_update
+        found = decide(goal, lockfile, disk, Access(mode, token=True), on_update)
         if found.needs_token and token.find() is None:
-            found = replace(decide(goal, lockfile, disk, Access(mode)), token_problem=token.problem)
+            without = decide(goal, lockfile, disk, Access(mode), on_update)
+            found = replace(without, token_problem=token.problem)
         return found, token
 
     def _whoami(self, token: str) -> Identity:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.core.plan import Access, Action, ActionKind
 from jwstsync.core.retry import HOST_FAILURES
+from jwstsync.core.withheld import access_text, overdue_text
 from jwstsync.errors import LimitError, StoreError, TokenError, UsageError
 from jwstsync.executors import REFUSALS, Cause, Done, Executor, Failed, Outcome, disk_cause
 from jwstsync.settings import Settings, read_settings
@@ -149,7 +150,7 @@ class Run:
 
     def _carried_out(self, limit: int | None) -> Iterator[Result]:
         yield from (Result(action, "done") for action in self.plan.of(ActionKind.DROP))
-        yield from (Result(action, "withheld", "exclusive access") for action in self.plan.of(ActionKind.WITHHOLD))
+        yield from map(self._withheld, self.plan.of(ActionKind.WITHHOLD))
         unfit = []
         for action in self.plan.of(ActionKind.ADOPT):
             result = self._adopted(action)
@@ -180,11 +181,20 @@ class Run:
         error = self._token.hidden(outcome.error)
         if outcome.cause is Cause.MISMATCH and self._mode is Mode.FROZEN:
             error = f"{error}: the archive has made the product anew since it was locked"
-        if action.wanted is None or action.wanted.public or outcome.cause not in REFUSALS:
+        if action.wanted is None or outcome.cause not in REFUSALS:
+            return Result(action, "failed", error, outcome.cause)
+        if overdue := overdue_text(action.wanted, self._clock.mjd()):
+            error = f"{error}; {overdue}"
+        if action.wanted.public:
             return Result(action, "failed", error, outcome.cause)
         if self._manifest.archive.exclusive_access == "auto":
             return Result(action, "withheld", error)
         return Result(action, "failed", error, Cause.UNAUTHORIZED)
+
+    def _withheld(self, action: Action) -> Result:
+        """What becomes of a product that the archive is not even asked for."""
+        assert action.wanted is not None  # noqa: S101 - what is dropped is not withheld
+        return Result(action, "withheld", access_text(action.wanted, self._clock.mjd()))
 
     def _deferred(self, action: Action, why: str) -> Result:
         return Result(action, "deferred", f"--max-duration: {why}" if self._out_of_time else why)
@@ -195,7 +205,7 @@ class Run:
         if self._stopping:
             return self._deferred(action, "stopped before it was hashed")
         if digest is None or not self._is_right(action, digest):
-            return None if self._access_allows(action) else Result(action, "withheld", "exclusive access")
+            return None if self._access_allows(action) else self._withheld(action)
         self._feedback.hashed(digest.size)
         locked = action.fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
         try:

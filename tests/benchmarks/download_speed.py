@@ -4,7 +4,8 @@
 
 All clients download the same files from the same nginx (see `nginx`), one after the other in each round, so that what
 else the machine does meets them alike. Each run begins with an empty folder of its own and a synced disk, on the disk
-that holds the files. What a client brought is compared by size after each run, and by its bytes after its first. Read the ratios:
+that holds the files. What a client brought is compared by size after each run, and by its bytes after its first. Read
+the ratios:
 the seconds are the machine's. curl, aria2c and the others hash nothing and sync nothing to the disk; jwstsync does
 both.
 """

@@ -224,6 +224,7 @@ def test_a_token_gives_what_it_gives_a_right_to(desk: Desk, archive: Sandbox) ->
     granted = desk.call("apply")
 
     assert last_line(refused) == "Done: 1 fetched, 1 withheld; 8.6 kB downloaded."
+    assert refused.err.startswith(f"withheld: 1 product of proposal {EXCLUSIVE}: the archive answered 401 ")
     assert last_line(granted) == "Done: 1 fetched, 1 kept; 8.6 kB downloaded."
     closed = product_name(EXCLUSIVE, "i2d")
     assert desk.read(product_path(EXCLUSIVE, "i2d")) == archive.content(closed)

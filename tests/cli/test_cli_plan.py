@@ -16,6 +16,7 @@ from jwstsync.sandbox import Catalogue, Sandbox
 from tests.cli.archive import (
     EXCLUSIVE,
     FIRST,
+    RELEASE,
     SECOND,
     SIZE,
     SUFFIXES,
@@ -212,15 +213,28 @@ def test_a_file_that_is_in_place_is_adopted(desk: Desk, archive: Sandbox) -> Non
 def test_what_is_not_public_is_withheld(desk: Desk) -> None:
     """Without a token it is told apart, with the day when it will be public, and it is no failure."""
     desk.write(CLOSED)
+    desk.monkeypatch.setattr("jwstsync.sync.clock.mjd_now", lambda: RELEASE - 52.5)
     planned = desk.call("plan", "--check")
     closed = product_name(EXCLUSIVE, "i2d")
 
     assert groups(planned)[2:] == [
         "  ?   1  withhold   8.6 kB   3333: 1 i2d",
         f"          {closed}  8.6 kB  (exclusive access until 2027-02-04)",
+        "  1 withheld: 1 public on 2027-02-04 (in 53 days)",
     ]
     assert planned.out.endswith("\nPlan: 1 to fetch, 8.6 kB, 1 withheld; 85.4 GB free.\n")
     assert planned.code == ExitCode.DIFFERENCES
+
+
+def test_a_release_that_has_passed(desk: Desk) -> None:
+    """What is still listed as exclusive is withheld, and said to be on its way; programs have the date."""
+    desk.write(CLOSED)
+    desk.monkeypatch.setattr("jwstsync.sync.clock.mjd_now", lambda: RELEASE + 1)
+    planned, told = desk.call("plan"), desk.call("plan", "--json").document
+
+    assert "its release date 2027-02-04 has passed: files take a while to move" in planned.out
+    assert "\n  1 withheld: 1 whose release date has passed (files take a while to move to the" in planned.out
+    assert [one["detail"]["released"] for one in told["actions"] if one["action"] == "withhold"] == ["2027-02-04"]
 
 
 def test_what_is_only_withheld_is_no_difference(desk: Desk) -> None:
@@ -356,6 +370,21 @@ def test_a_lockfile_that_would_change(synced: Desk, archive: Sandbox) -> None:
     assert planned.err == (
         f"jwstsync: --locked: the lockfile would change: update {CAL}; expected it to be up to date\n"
     )
+
+
+def test_a_published_set_proves_that_its_input_is_unchanged(synced: Desk, archive: Sandbox) -> None:
+    """`--locked --json` lists each product that was made anew, and exits 1 as long as there is one."""
+    unchanged = synced.call("plan", "--locked", "--json")
+    for suffix in ("cal", "rate"):
+        archive.remake(product_name(FIRST, suffix), cal_ver="1.20.0")
+    changed = synced.call("plan", "--locked", "--json")
+
+    assert (unchanged.code, unchanged.document["actions"]) == (ExitCode.OK, [])
+    assert changed.code == ExitCode.DIFFERENCES
+    assert [(one["action"], one["path"]) for one in changed.document["actions"]] == [
+        ("update", product_path(FIRST, "cal")),
+        ("update", product_path(FIRST, "rate")),
+    ]
 
 
 @pytest.mark.parametrize("mode", ["--frozen", "--offline"])

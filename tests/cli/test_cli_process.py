@@ -112,10 +112,11 @@ def test_the_second_signal_stops_at_once(
     process.send_signal(signal.SIGINT)
     stopped = ended(process)
     *told, summary = stopped.events
-    done = sum(event.get("outcome") == "done" for event in told)  # it may have no time to tell of the last
+    untold = summary["counts"]["done"] - sum(event.get("outcome") == "done" for event in told)
 
     assert (heard, stopped.code, stopped.err) == ("deaf\n", code, f"jwstsync: {word}\n")
-    assert (summary["exit_code"], summary["counts"]["done"], summary["error"]) == (code, done, word)
+    assert (summary["exit_code"], summary["error"]) == (code, word)
+    assert untold in {0, 1}  # it may be stopped between the count and the line
     assert there(clone) == ["cal.fits", "i2d.fits"]
 
 

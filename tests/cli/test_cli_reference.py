@@ -6,6 +6,7 @@ import signal
 import socket
 import urllib.request
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,13 @@ def test_schemas_of_what_users_commit(full: Desk) -> None:
         False,
         False,
     ]
+
+
+def test_the_schema_of_manifests_is_that_of_the_repository(bare: Desk) -> None:
+    """What is printed is the file that editors are pointed at, byte for byte."""
+    file = Path(__file__).parents[2] / "schema" / "manifest.schema.json"
+
+    assert bare.call("schema", "manifest").out == file.read_text(encoding="utf-8")
 
 
 def test_a_stand_in_to_work_with(bare: Desk) -> None:

@@ -18,6 +18,7 @@ from jwstsync.core.manifest import parse_manifest
 from jwstsync.core.plan import Action, ActionKind, Plan, Reason
 from jwstsync.core.selection import Selected
 
+NOW = 61_387.5  # MJD of 2026-12-13, noon
 MANIFEST = parse_manifest(
     "version = 1\n[[proposal]]\nid = [1, 2]\ninclude = [{}]\n[[proposal]]\nid = 1\nname = 'One'\ninclude = [{}]\n",
     PurePath("jwstsync.toml"),
@@ -99,7 +100,7 @@ def test_what_is_not_downloaded_needs_no_script(kind: ActionKind) -> None:
 
 def test_thousands_of_products() -> None:
     """The columns stay in line, whatever the numbers; a proposal has the name that any of its blocks gives it."""
-    lines = list(plan_lines(plan_of(12_345, 1_000_000), MANIFEST, "plan", verbose=False))
+    lines = list(plan_lines(plan_of(12_345, 1_000_000), MANIFEST, "plan", verbose=False, now=NOW))
 
     assert lines == [
         "jwstsync plan: 2 proposals, 12,345 products selected of 100,000",
@@ -111,16 +112,27 @@ def test_unknown_sizes() -> None:
     """What is not known is not told, and counts nothing."""
     plan = plan_of(1, None)
 
-    assert list(plan_lines(plan, MANIFEST, "plan", verbose=False))[2] == "          0_cal.fits  (exclusive access)"
+    assert (
+        list(plan_lines(plan, MANIFEST, "plan", verbose=False, now=NOW))[2]
+        == "          0_cal.fits  (exclusive access)"
+    )
     assert closing_line(plan, "plan", 10**9) == "Plan: 1 to fetch, 0 B; 1.0 GB free."
 
 
-@pytest.mark.parametrize(("released", "told"), [(61_440.0, " until 2027-02-04"), (1e12, ""), (None, "")])
+@pytest.mark.parametrize(
+    ("released", "told"),
+    [
+        (61_440.0, " until 2027-02-04"),
+        (61_387.5, "; its release date 2026-12-13 has passed: files take a while to move to the public store"),
+        (1e12, ""),
+        (None, ""),
+    ],
+)
 def test_days_of_release(released: float | None, told: str) -> None:
     """The day is told where the calendar has it."""
     plan = plan_of(1, 5, ActionKind.WITHHOLD, released_at=released, public=False)
 
     assert (
-        list(plan_lines(plan, MANIFEST, "plan", verbose=False))[2]
+        list(plan_lines(plan, MANIFEST, "plan", verbose=False, now=NOW))[2]
         == f"          0_cal.fits  5 B  (exclusive access{told})"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from jwstsync.errors import ExitCode
 from tests.cli.archive import FIRST, SECOND, SIZE, product_name, product_path
-from tests.cli.calls import ONE, Called, Desk
+from tests.cli.calls import ONE, Called, Desk, fits
 
 if TYPE_CHECKING:
     from jwstsync.sandbox import Sandbox
@@ -125,3 +125,27 @@ def test_products_of_a_proposal_that_the_manifest_has_no_more(full: Desk) -> Non
     (full.root / product_path(FIRST)).unlink()
 
     assert "  +   1  fetch      8.6 kB   1111: 1 cal" in full.call("status").out.splitlines()
+
+
+def test_old_versions_are_counted(synced: Desk, archive: Sandbox) -> None:
+    """Status says what they take, to people and to programs; where there are none it is silent, and counts 0."""
+    synced.write(ONE.replace("version = 1\n", 'version = 1\ndestination.on_update = "keep"\n'))
+    before, counted = synced.call("status"), synced.call("status", "--json").document["versions"]
+    archive.remake(CAL, cal_ver="1.20.0")
+    synced.call("apply")
+    after, told = synced.call("status"), synced.call("status", "--json")
+
+    assert "Old versions" not in before.out
+    assert counted == {"files": 0, "bytes": 0}
+    assert after.out.splitlines()[-2:] == [
+        "Status: nothing to do; 85.4 GB free.",
+        "Old versions: 1 file, 8.6 kB in .jwstsync/versions.",
+    ]
+    assert told.document["versions"] == {"files": 1, "bytes": SIZE}
+    assert fits(synced.call("schema", "plan").document, told.document)
+
+
+@pytest.mark.parametrize("command", ["plan", "verify"])
+def test_who_does_not_count_old_versions(synced: Desk, command: str) -> None:
+    """Only status looks for them."""
+    assert synced.call(command, "--json").document["versions"] is None

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from jwstsync.errors import ExitCode
 from jwstsync.sandbox import EXPIRED_TOKEN, STRANGER_TOKEN, TOKEN, Sandbox
-from tests.cli.archive import DOWNLOAD, EXCLUSIVE, FIRST, product_name, product_path
+from jwstsync.sync.clock import Clock
+from tests.cli.archive import DOWNLOAD, EXCLUSIVE, FIRST, RELEASE, SUFFIXES, no_download_of, product_name, product_path
 from tests.cli.calls import CLOSED, PATIENCE, Desk, manifest_text
 from tests.keyrings import MemoryKeyring, keyring_in_use
 
@@ -233,3 +234,24 @@ def test_nobody_is_asked_for_the_token_of_a_stand_in(bare: Desk, terminal: Termi
 
     assert process.wait(PATIENCE) == ExitCode.TOKEN
     assert "MAST token (" not in shown
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_is_refused_is_said_once_a_proposal(desk: Desk, archive: Sandbox, status: int) -> None:
+    """In the archive's words, with a release date that has passed; each is asked for once at most, and no more."""
+    desk.monkeypatch.setattr("jwstsync.sync.run.Clock", lambda: Clock(mjd=lambda: RELEASE + 0.5))
+    archive.fault = no_download_of(*(product_name(EXCLUSIVE, suffix) for suffix in SUFFIXES), status=status)
+    desk.write(manifest("auto"))
+    desk.set(MAST_API_TOKEN=STRANGER_TOKEN)
+    applied = desk.call("apply")
+
+    assert (applied.code, applied.out.splitlines()[-1]) == (
+        ExitCode.OK,
+        "Done: 4 fetched, 4 withheld; 34.6 kB downloaded.",
+    )
+    assert applied.err.startswith(f"withheld: 4 products of proposal {EXCLUSIVE}: the archive answered {status} ")
+    assert applied.err.endswith(
+        " (not today); its release date 2027-02-04 has passed: files take a while to move to the public store\n"
+    )
+    asked_for = [one.uri for one in archive.requests if one.path == DOWNLOAD]
+    assert len(asked_for) == len(set(asked_for))

@@ -89,11 +89,12 @@ def plan_for(
     before: LockedProduct | None,
     state: FileState | None = None,
     access: Access = WITHOUT_TOKEN,
+    on_update: str = "replace",
 ) -> Plan:
     """The plan for one product and what stands at its place."""
     goal = Goal(by_uri([wanted] if wanted else []))
     lockfile = lockfile_of(*([before] if before else []))
-    return decide(goal, lockfile, {PATH: state} if state else {}, access)
+    return decide(goal, lockfile, {PATH: state} if state else {}, access, on_update)
 
 
 def action_for(
@@ -101,9 +102,10 @@ def action_for(
     before: LockedProduct | None,
     state: FileState | None = None,
     access: Access = WITHOUT_TOKEN,
+    on_update: str = "replace",
 ) -> Action:
     """The one action of that plan."""
-    (action,) = plan_for(wanted, before, state, access).actions
+    (action,) = plan_for(wanted, before, state, access, on_update).actions
     return action
 
 

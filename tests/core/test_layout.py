@@ -16,6 +16,7 @@ from jwstsync.core.layout import (
     product_path,
     same_place,
     template_problem,
+    version_folder,
 )
 from jwstsync.errors import UnsafeNameError
 from tests.core.strategies import safe_paths
@@ -234,3 +235,25 @@ def test_paths_that_differ_only_by_case_are_one_place() -> None:
     """File systems that ignore case would make one file of such paths."""
     assert same_place("JWST/A.fits") == same_place("jwst/a.FITS")
     assert same_place("JWST/A.fits") != same_place("JWST/B.fits")
+
+
+@pytest.mark.parametrize(
+    ("cal_ver", "folder"),
+    [
+        pytest.param("1.18.1", "versions/1.18.1-01234567", id="usual"),
+        pytest.param(None, "versions/unknown-01234567", id="unknown"),
+        pytest.param("../../1.0", "versions/_._.._1.0-01234567", id="leaves the folder"),
+        pytest.param("é" * 80, f"versions/{'é' * 50}-01234567", id="long"),
+    ],
+)
+def test_folders_of_old_versions(cal_ver: str | None, folder: str) -> None:
+    """An old version's folder has its pipeline version and the beginning of its hash, and a name for any disk."""
+    assert version_folder(cal_ver, "0123456789abcdef" * 4) == folder
+
+
+@given(st.text())
+def test_folders_of_old_versions_are_safe(cal_ver: str) -> None:
+    """Whatever a lockfile says, it is one folder right below that of the versions."""
+    folder = version_folder(cal_ver, "0" * 64)
+    assert checked_path(folder) == folder
+    assert folder.count("/") == 1

@@ -120,7 +120,11 @@ def test_a_short_manifest_has_the_defaults() -> None:
         "checksums": "auto",
         "timeout": 600,
     }
-    assert manifest.destination.model_dump() == {"root": "mastDownload", "layout": DEFAULT_LAYOUT}
+    assert manifest.destination.model_dump() == {
+        "root": "mastDownload",
+        "layout": DEFAULT_LAYOUT,
+        "on_update": "replace",
+    }
     assert manifest.limits.model_dump() == {"connections": 4, "max_download": None, "reserve_disk": 10**9}
     [block] = manifest.blocks
     assert (block.ids, block.name, block.observations, block.exclude) == ((2733,), None, EVERYTHING, ())
@@ -296,6 +300,13 @@ BAD = [
     pytest.param(written('destination.root = "~/d"'), "destination.root", FOLDER, STRUCTURE, id="home folder"),
     pytest.param(written('destination.root = "a\\u0000"'), "destination.root", FOLDER, STRUCTURE, id="NUL"),
     pytest.param(written('destination.root = "a\\nb"'), "destination.root", FOLDER, STRUCTURE, id="line break"),
+    pytest.param(
+        written('destination.on_update = "trash"'),
+        "destination.on_update",
+        'expected "replace" or "keep"',
+        STRUCTURE,
+        id="unknown choice on an update",
+    ),
     pytest.param(
         written("destination.layout = []"),
         "destination.layout",
@@ -635,7 +646,7 @@ documents = st.fixed_dictionaries(
     optional={
         "version": st.just(1) | values,
         "archive": table("url", "exclusive_access", "checksums", "timeout"),
-        "destination": table("root", "layout"),
+        "destination": table("root", "layout", "on_update"),
         "limits": table("connections", "max_download", "reserve_disk"),
         "rules": st.dictionaries(st.sampled_from(["calibrated", "a b", "[key]"]), rule_tables, max_size=2) | values,
         "defaults": st.fixed_dictionaries({}, optional={"include": references}) | values,

@@ -9,7 +9,7 @@ import pytest
 
 from jwstsync.core.after import lockfile_after
 from jwstsync.core.goal import Goal
-from jwstsync.core.layout import ProductPath
+from jwstsync.core.layout import TRASH, ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
 from jwstsync.core.plan import Access, Fetch, FileState, decide, queue_order
 from tests.core.strategies import (
@@ -78,13 +78,37 @@ def test_new_bytes_are_fetched_as_stated() -> None:
     fetch = action_for(NEW_WITH_MD5, PINNED, hashed(OLD)).fetch
     assert (fetch.size, fetch.sha256, fetch.md5) == (len(NEW), None, md5_of(NEW))
     assert fetch.replaces
-    assert not fetch.keeps_old
+    assert fetch.aside is None
 
 
 def test_bytes_that_somebody_may_miss_are_kept_aside() -> None:
     """Only the locked version gives way without a trace: a file that was edited here goes to the trash."""
-    assert action_for(NEW_WITH_MD5, PINNED, hashed(b"edited")).fetch.keeps_old
-    assert action_for(NEW_WITH_MD5, PINNED, FileState(len(OLD))).fetch.keeps_old
+    assert action_for(NEW_WITH_MD5, PINNED, hashed(b"edited")).fetch.aside == TRASH
+    assert action_for(NEW_WITH_MD5, PINNED, FileState(len(OLD))).fetch.aside == TRASH
+
+
+@pytest.mark.parametrize(
+    ("before", "state", "aside"),
+    [
+        pytest.param(PINNED, hashed(OLD), f"versions/1.16.1-{sha256_of(OLD)[:8]}", id="whole"),
+        pytest.param(replace(PINNED, cal_ver=None), hashed(OLD), f"versions/unknown-{sha256_of(OLD)[:8]}", id="none"),
+        pytest.param(PINNED, hashed(b"edited"), TRASH, id="edited"),
+        pytest.param(PINNED, FileState(len(OLD)), TRASH, id="not hashed"),
+        pytest.param(PINNED, FileState(-1), TRASH, id="no file"),
+        pytest.param(PINNED, None, TRASH, id="free"),
+    ],
+)
+def test_old_versions_are_kept_if_wanted(before: LockedProduct, state: FileState | None, aside: str) -> None:
+    """Only a whole, locked version goes to a folder of its own, named after itself and not after its successor."""
+    wanted = replace(NEW_WITH_MD5, cal_ver="1.17.0")
+    assert action_for(wanted, before, state, on_update="keep").fetch.aside == aside
+
+
+@pytest.mark.parametrize("on_update", ["replace", "keep"])
+def test_what_is_no_update_is_no_old_version(on_update: str) -> None:
+    """A damaged file, or a stranger in a new product's place, goes to the trash, whatever is wanted on an update."""
+    assert action_for(selected(), PINNED, hashed(FLIPPED), on_update=on_update).fetch.aside == TRASH
+    assert action_for(selected(), None, hashed(b"stranger"), on_update=on_update).fetch.aside == TRASH
 
 
 @pytest.mark.parametrize(

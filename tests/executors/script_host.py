@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from jwstsync.core.layout import ProductPath
+from jwstsync.core.layout import TRASH, ProductPath
 from jwstsync.core.lockfile import LockedProduct
 from jwstsync.core.plan import Fetch
 from jwstsync.core.selection import Selected
@@ -73,7 +73,7 @@ def fetch_of(
     )
     sha256 = hashlib.sha256(content).hexdigest()
     locked = LockedProduct(uri=wanted.uri, path=wanted.path, proposal=1, size=size, sha256=sha256) if pinned else None
-    return Fetch(wanted, locked, replaces=replaces, keeps_old=not replaces)
+    return Fetch(wanted, locked, replaces=replaces, aside=None if replaces else TRASH)
 
 
 def pinned(sandbox: Sandbox) -> Fetch:

@@ -249,7 +249,7 @@ def test_updated_file_gives_way(bench: Bench) -> None:
     """The older version of a product that the archive made anew is replaced, and not kept aside."""
     bench.put("a.fits", fits("old"))
 
-    assert names(bench.fetched(replace(bench.offer("a.fits", fits()), keeps_old=False))) == ["a.fits"]
+    assert names(bench.fetched(replace(bench.offer("a.fits", fits()), aside=None))) == ["a.fits"]
     assert bench.files == {"a.fits": fits()}
     assert not bench.trash.exists()
 

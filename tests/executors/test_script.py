@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jwstsync.core.layout import ProductPath, checked_path
+from jwstsync.core.layout import TRASH, ProductPath, checked_path, version_folder
 from jwstsync.errors import UnsafeNameError, UsageError
 from jwstsync.executors.script import script_text
 from jwstsync.sandbox import TOKEN
@@ -24,6 +25,7 @@ from tests.executors.script_host import BASH, ROOT, SCRIPT, Host, archive, fetch
 
 if TYPE_CHECKING:
     from jwstsync.core.plan import Fetch
+    from jwstsync.sandbox import Sandbox
 
 URL = "https://mast.example"
 NAMES = ("image_cal.fits", "image_cal.jpg", "image_asn.json", "image_cat.ecsv")
@@ -143,13 +145,62 @@ def test_replaces_an_older_version_of_the_same_size(host: Host) -> None:
 def test_keeps_what_somebody_may_miss(host: Host) -> None:
     """Where an update finds a file that was edited here, the old bytes go to the trash."""
     with archive(NAMES[0]) as sandbox:
-        fetch = replace(fetch_of(NAMES[0], sandbox.content(NAMES[0]), replaces=True), keeps_old=True)
+        fetch = replace(fetch_of(NAMES[0], sandbox.content(NAMES[0]), replaces=True), aside=TRASH)
         host.write([fetch], sandbox.url)
         host.place(fetch).parent.mkdir(parents=True)
         host.place(fetch).write_bytes(b"edited")
         assert host.run().returncode == 0
         assert host.place(fetch).read_bytes() == sandbox.content(NAMES[0])
         assert host.trash() == [b"edited"]
+
+
+def update_of(sandbox: Sandbox, content: bytes) -> Fetch:
+    """The fetch of a product made anew, whose old version, these bytes, is to be kept."""
+    fetch = fetch_of(NAMES[0], sandbox.content(NAMES[0]), md5=True, replaces=True)
+    return replace(fetch, aside=version_folder("1.18.1", sha256(content).hexdigest()))
+
+
+def kept_versions(host: Host) -> dict[str, bytes]:
+    """The old versions that were kept, by the folder of the version."""
+    folder = host.folder / ROOT / ".jwstsync" / "versions"
+    return {path.relative_to(folder).parts[0]: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("content", [b"old", b"edited"])
+def test_keeps_old_versions_if_wanted(host: Host, content: bytes) -> None:
+    """The old bytes go where `apply` puts them; whatever else stands there is not taken for them."""
+    with archive(NAMES[0]) as sandbox:
+        fetch = update_of(sandbox, b"old")
+        host.write([fetch], sandbox.url)
+        host.place(fetch).parent.mkdir(parents=True)
+        host.place(fetch).write_bytes(content)
+        assert host.run().returncode == 0
+        assert host.place(fetch).read_bytes() == sandbox.content(NAMES[0])
+    version = f"1.18.1-{sha256(b'old').hexdigest()[:8]}"
+    assert kept_versions(host) == ({version: b"old"} if content == b"old" else {})
+    assert host.trash() == ([] if content == b"old" else [content])
+
+
+def test_keeps_each_old_version_once(host: Host) -> None:
+    """Where its bytes are kept already nothing is added; where a run was cut off, it is gone on with."""
+    with archive(NAMES[0]) as sandbox:
+        fetch = update_of(sandbox, b"old")
+        assert fetch.aside is not None
+        host.write([fetch], sandbox.url)
+        kept = host.folder / ROOT / ".jwstsync" / fetch.aside / fetch.path
+        kept.parent.mkdir(parents=True)
+        host.place(fetch).parent.mkdir(parents=True)
+        for before in (b"old", b"ol", None):
+            host.place(fetch).unlink(missing_ok=True)
+            host.place(fetch).write_bytes(b"old")
+            kept.unlink(missing_ok=True)
+            if before is None:
+                kept.hardlink_to(host.place(fetch))
+            else:
+                kept.write_bytes(before)
+            assert host.run().returncode == 0
+            assert list(kept_versions(host).values()) == [b"old"]
+            assert ([path.name for path in kept.parent.iterdir()], host.trash()) == ([kept.name], [])
 
 
 def test_takes_names_as_they_are(host: Host) -> None:
@@ -359,6 +410,6 @@ def test_every_safe_name_survives_the_shell(tmp_path_factory: pytest.TempPathFac
 def test_every_name_survives_the_address(name: str) -> None:
     """A product's name in the archive is a part of an address, and stays itself."""
     line = next(line for line in text_of(fetch_of(name, path="x")).splitlines() if line.startswith("+\t"))
-    asked = line.split("\t")[4]
+    asked = line.split("\t")[5]
     assert unquote(asked) == f"mast:JWST/product/{name}"
     assert re.fullmatch(r"mast:JWST/product/[\w.~%/:-]+", asked, re.ASCII)

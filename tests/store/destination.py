@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import settings
 
-from jwstsync.core.layout import ProductPath
+from jwstsync.core.layout import TRASH, ProductPath
 from jwstsync.store.commit import Committer, Landing, landing_of_part
 from jwstsync.store.fold import lockfile_name
 from jwstsync.store.hashing import Digest
@@ -89,11 +89,11 @@ class Destination:
         place.write_bytes(content)
         return place
 
-    def landing(self, name: str = NAME, content: bytes = NEW, *, keeps_old: bool = True) -> Landing:
+    def landing(self, name: str = NAME, content: bytes = NEW, *, aside: str | None = TRASH) -> Landing:
         """Verified bytes in a part, ready to be committed."""
         part = self.tree.parts_folder / f"{name}.part"
         part.write_bytes(content)
-        return landing_of_part(part, product(name, content), digest_of(content), keeps_old=keeps_old)
+        return landing_of_part(part, product(name, content), digest_of(content), aside=aside)
 
     def committer(self, continues: str = NO_LOCKFILE) -> tuple[Committer, Journal]:
         """What a run on the lockfile commits with."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.core.layout import ProductPath
+from jwstsync.core.layout import TRASH, ProductPath
 from jwstsync.store.commit import landing_in_place, put_aside
 from jwstsync.store.journal import journal_folder, read_journal
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
@@ -241,8 +241,22 @@ def test_old_version_gives_way_where_it_may(destination: Destination) -> None:
     destination.put(OLD)
     committer, _ = destination.committer()
 
-    committer.commit([destination.landing(keeps_old=False)])
+    committer.commit([destination.landing(aside=None)])
 
+    assert destination.place().read_bytes() == NEW
+    assert not destination.trash.exists()
+
+
+def test_old_version_is_kept_where_it_belongs(destination: Destination) -> None:
+    """A landing may name a folder for what it replaces: the very same file lies there, and nothing in the trash."""
+    old = destination.put(OLD).stat()
+    committer, _ = destination.committer()
+
+    committer.commit([destination.landing(aside="versions/1.16.1-01234567")])
+
+    kept = destination.tree.state_folder / "versions" / "1.16.1-01234567" / path_of()
+    assert kept.read_bytes() == OLD
+    assert kept.stat().st_ino == old.st_ino
     assert destination.place().read_bytes() == NEW
     assert not destination.trash.exists()
 
@@ -325,6 +339,31 @@ def test_what_was_put_aside_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert kept == {"a.fits": OLD, "a.fits.2": NEW, "a.fits.3": b"third"}
 
 
+def test_bytes_are_put_aside_once(tmp_path: Path) -> None:
+    """A copy of what was put aside before adds nothing, as when somebody went back to an old version for a while."""
+    place, aside = tmp_path / "a.fits", tmp_path / "versions" / "a.fits"
+    for content in (OLD, NEW, OLD, NEW):
+        place.unlink(missing_ok=True)
+        place.write_bytes(content)
+        put_aside(place, aside)
+
+    assert {path.name: path.read_bytes() for path in aside.parent.iterdir()} == {"a.fits": OLD, "a.fits.2": NEW}
+
+
+def test_links_are_put_aside_as_links(tmp_path: Path) -> None:
+    """A link is none of the file's second names, though its bytes are the same; the same link is kept once."""
+    place, aside = tmp_path / "a.fits", tmp_path / "trash" / "a.fits"
+    place.write_bytes(OLD)
+    put_aside(place, aside)
+    for target in ("/nowhere/a.fits", aside, "/nowhere/a.fits"):
+        place.unlink()
+        place.symlink_to(target)
+        put_aside(place, aside)
+
+    kept = {path.name: str(path.readlink()) if path.is_symlink() else "" for path in aside.parent.iterdir()}
+    assert kept == {"a.fits": "", "a.fits.2": "/nowhere/a.fits", "a.fits.3": str(aside)}
+
+
 def test_file_is_put_aside_once(tmp_path: Path) -> None:
     """A file that has its second name already needs no third, as when a landing is tried again."""
     place, aside = tmp_path / "a.fits", tmp_path / "trash" / "a.fits"
@@ -336,15 +375,15 @@ def test_file_is_put_aside_once(tmp_path: Path) -> None:
     assert [path.stat().st_ino for path in aside.parent.iterdir()] == [place.stat().st_ino]
 
 
-@pytest.mark.parametrize("keeps_old", [True, False])
-def test_folder_at_the_name_stays(destination: Destination, *, keeps_old: bool) -> None:
+@pytest.mark.parametrize("aside", [TRASH, "versions/1.16.1-01234567", None])
+def test_folder_at_the_name_stays(destination: Destination, aside: str | None) -> None:
     """A folder where a product belongs is never removed, nor is what it holds; the product's landing fails."""
     inside = destination.place() / "mine.txt"
     inside.parent.mkdir(parents=True)
     inside.write_bytes(OLD)
     committer, _ = destination.committer()
 
-    assert told(committer.commit([destination.landing(keeps_old=keeps_old)])) == [os.strerror(errno.EISDIR)]
+    assert told(committer.commit([destination.landing(aside=aside)])) == [os.strerror(errno.EISDIR)]
     assert inside.read_bytes() == OLD
     assert committer.lines == []
 

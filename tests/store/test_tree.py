@@ -274,3 +274,23 @@ def test_room_that_is_not_told_is_an_error(tmp_path: Path) -> None:
     """A root whose name no disk can take is told, and is no bug."""
     with pytest.raises(StoreError, match=r"destination: .*: File name too long"):
         Tree(tmp_path / ("x" * 300)).free_bytes()
+
+
+def test_old_versions_are_counted(destination: Destination) -> None:
+    """All files below the folder of the versions, with their bytes; a link counts for itself."""
+    tree = destination.tree
+    assert tree.kept_versions() == (0, 0)
+    for number, content in enumerate((OLD, NEW)):
+        kept = tree.state_folder / "versions" / f"1.{number}" / PATH
+        kept.parent.mkdir(parents=True)
+        kept.write_bytes(content)
+    assert tree.kept_versions() == (2, len(OLD) + len(NEW))
+    kept.with_name("link").symlink_to("x")
+    assert tree.kept_versions() == (3, len(OLD) + len(NEW) + 1)
+
+
+def test_old_versions_that_can_not_be_counted(destination: Destination) -> None:
+    """What is no folder holds no versions, and says so."""
+    (destination.tree.state_folder / "versions").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"^old versions: .*versions: Not a directory"):
+        destination.tree.kept_versions()

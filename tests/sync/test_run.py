@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -326,6 +327,50 @@ def test_work_by_hand_is_not_lost_to_a_new_version(synced: Place) -> None:
     assert outcomes(synced.apply()) == {A: "done"}
     assert synced.files[A] == fits("a, larger", blocks=3)
     assert synced.trash == [fits("by hand")]
+
+
+def with_kept_versions(place: Place) -> None:
+    """Writes the manifest so that old versions are kept."""
+    place.write(EVERYTHING.replace("[destination]", '[destination]\non_update = "keep"'))
+
+
+def kept_versions(place: Place) -> dict[str, bytes]:
+    """The old versions that are kept, by their path below the folder for them."""
+    folder = place.root / ".jwstsync" / "versions"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_old_versions_are_kept_if_wanted(synced: Place) -> None:
+    """Each under its own version and hash, with the path that it had; and whoever wants it not, keeps none."""
+    with_kept_versions(synced)
+    before = {one.uri.rpartition("/")[2]: one for one in synced.lockfile}
+    first, second, third = synced.files[A], fits("a, larger", blocks=3), fits("a, by the same version", blocks=4)
+    synced.archive.remake(A, second, "1.18.0")
+    synced.apply()
+    synced.archive.remake(A, third, "1.18.0")
+    synced.apply()
+    synced.write(EVERYTHING)
+    synced.archive.remake(A, first, "1.19.0")
+    synced.apply()
+
+    path = synced.file(A).relative_to(synced.root)
+    assert kept_versions(synced) == {
+        f"{before[A].cal_ver}-{sha256(first).hexdigest()[:8]}/{path}": first,
+        f"1.18.0-{sha256(second).hexdigest()[:8]}/{path}": second,
+    }
+    assert (synced.files[A], synced.trash) == (first, [])
+
+
+def test_only_the_locked_version_is_an_old_version(synced: Place) -> None:
+    """What somebody wrote into a file, or what damaged it, goes to the trash also where old versions are kept."""
+    with_kept_versions(synced)
+    synced.archive.remake(A, fits("a, larger", blocks=3))
+    overwrite(synced.file(A))
+    synced.file(B).write_bytes(b"damaged")
+    synced.apply()
+
+    assert kept_versions(synced) == {}
+    assert synced.trash == [fits("by hand"), b"damaged"]
 
 
 def test_new_bytes_that_are_in_place_already_are_adopted(synced: Place) -> None:

@@ -11,6 +11,7 @@ from keyring.errors import NoKeyringError
 from jwstsync.errors import ExitCode, TokenError
 from jwstsync.executors import Cause
 from jwstsync.settings import Settings
+from jwstsync.sync.clock import Clock
 from jwstsync.sync.planning import Mode
 from tests.sync.fakes import EVERYTHING, RIGHT, A, B, C, Place, Product, fits, outcomes, told
 
@@ -122,6 +123,46 @@ def test_a_withheld_product_says_when_it_will_be_public(place: Place) -> None:
 
     assert withheld.wanted is not None
     assert withheld.wanted.released_at == 61_440
+
+
+def mjd(now: float) -> Clock:
+    """A clock whose calendar shows this time."""
+    return Clock(mjd=lambda: now)
+
+
+PASSED = "its release date 2027-02-04 has passed: files take a while to move to the public store"
+
+
+@pytest.mark.parametrize(
+    ("now", "access", "token", "outcome", "error"),
+    [
+        (61_439.9, "auto", None, "withheld", "exclusive access until 2027-02-04"),
+        (61_439.9, "auto", STRANGER, "withheld", "401"),
+        (61_440.1, "auto", None, "withheld", f"exclusive access; {PASSED}"),
+        (61_440.1, "auto", STRANGER, "withheld", f"401; {PASSED}"),
+        (61_440.1, "fetch", STRANGER, "failed", f"401; {PASSED}"),
+    ],
+)
+def test_a_refusal_after_the_release_is_told_as_such(
+    place: Place, now: float, access: str, token: str | None, outcome: str, error: str
+) -> None:
+    """Files take a while to move to the public store: who is refused then learns it, beside the archive's words."""
+    with_access(place, access, token)
+    report = place.apply(clock=mjd(now))
+
+    [result] = [result for result in report.results if result.action.uri.endswith(X)]
+    assert (result.outcome, result.error) == (outcome, error)
+    assert place.locked == {A, B, C}
+
+
+def test_a_file_that_is_wrong_and_can_not_be_had_says_until_when(place: Place) -> None:
+    """What was to be adopted, and turns out to be other bytes, is withheld like any other."""
+    place.file(X).parent.mkdir(parents=True)
+    place.file(X).write_bytes(b"<html>".ljust(2880))
+    report = place.apply(clock=mjd(61_439))
+
+    [result] = [result for result in report.results if result.action.uri.endswith(X)]
+    assert (result.outcome, result.error) == ("withheld", "exclusive access until 2027-02-04")
 
 
 def test_an_exclusive_file_that_is_here_is_adopted(place: Place) -> None:
