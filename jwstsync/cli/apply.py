@@ -118,7 +118,7 @@ class _Call:
         self._mode = mode
         self._allow_empty = allow_empty
         self._told: Counter[str] = Counter()
-        self._fetched_bytes = 0
+        self._fetched_bytes = self._unconfirmed = 0
 
     def write_script(self, target: str) -> int:
         """Writes a script of the difference; the lockfile stays as it is.
@@ -237,6 +237,7 @@ class _Call:
 
     def _tell(self, result: Result) -> None:
         self._fetched_bytes += result.fetched
+        self._unconfirmed += result.unconfirmed
         self._tell_product(_product_event(result.action, result.outcome, result.error))
         if result.outcome == "failed" and not self._output.as_json:
             self._output.warning(f"failed: {result.action.path}: {result.error}")
@@ -272,6 +273,7 @@ class _Call:
                     "exit_code": int(code),
                     "counts": {outcome: self._told[outcome] for outcome in _OUTCOMES},
                     "bytes": self._fetched_bytes,
+                    "unconfirmed": self._unconfirmed,
                     "error": error,
                 }
             )

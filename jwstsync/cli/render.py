@@ -207,4 +207,6 @@ def report_line(report: Report, *, stopped: bool) -> str:
     texts = [f"{done[kind]:,} {word}" for kind, word in _DONE.items() if done[kind]]
     texts += [f"{other[outcome]:,} {word}" for outcome, word in _NOT_DONE.items() if other[outcome]]
     fetched = f"; {size_text(report.fetched_bytes)} downloaded" if report.fetched_bytes else ""
+    if unconfirmed := sum(result.unconfirmed for result in report.results):
+        fetched += f", {unconfirmed:,} of them against the archive's checksum"
     return f"{'Stopped' if stopped else 'Done'}: {', '.join(texts) or 'nothing to do'}{fetched}."

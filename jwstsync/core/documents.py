@@ -151,6 +151,7 @@ class SummaryEvent(TypedDict):
     exit_code: int
     counts: dict[OutcomeName, int]
     bytes: Annotated[int, Field(description="bytes of the products that were fetched")]
+    unconfirmed: Annotated[int, Field(description="products that were accepted against the archive's checksum")]
     error: Annotated[str | None, Field(description="why the run ended early")]
 
 

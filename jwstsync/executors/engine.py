@@ -11,13 +11,14 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+from jwstsync.core.checksums import Belief
 from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome, disk_cause
 from jwstsync.executors.account import Account
 from jwstsync.executors.answers import RefusalError, SetbackError
 from jwstsync.executors.exchange import TOO_MANY_FILES, AbandonedError, Exchange
 from jwstsync.executors.group_commit import GroupCommit, finished
 from jwstsync.executors.transfer import WORTH_SPLITTING, Span, Transfer, Version
-from jwstsync.executors.verdict import DoubtError, Judge
+from jwstsync.executors.verdict import DoubtError, DoubtfulError, Judge
 from jwstsync.store.commit import Landing, landing_of_part
 
 if TYPE_CHECKING:
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from jwstsync.core.checksums import Trust
     from jwstsync.core.plan import Fetch
     from jwstsync.executors import Watch
     from jwstsync.executors.pacing import Timing
     from jwstsync.executors.server import Server
     from jwstsync.store.commit import Committer
+    from jwstsync.store.hashing import Digest
     from jwstsync.store.parts import Parts
 
 _OF_NO_USE = frozenset({Cause.BYTES, Cause.MISMATCH, Cause.NOT_FOUND, Cause.FORBIDDEN, Cause.DISK})
@@ -75,8 +78,9 @@ class Engine:
         self._tell = tell
         self._timing = timing
         self._commits = GroupCommit(committer)
-        self._judge = Judge(use_checksums=server.use_checksums)
+        self._judge = Judge(use_checksums=server.use_checksums, trust=server.trust)
         self._active: dict[str, Transfer] = {}
+        self._doubtful: dict[str, tuple[Transfer, Digest]] = {}
         self._opening = 0
         self._changes = 0
         self._changed = asyncio.Event()
@@ -152,6 +156,8 @@ class Engine:
             work = self._left_over() or await self._begun(source) or self._half()
             if work is not None:
                 return work
+            if self._exhausted and not self._opening and len(self._active) == len(self._doubtful) > 0:
+                self._weigh(self._judge.trust.ended())
             if self._exhausted and not self._active and not self._opening:
                 self._wake()
                 return None
@@ -239,10 +245,16 @@ class Engine:
         landing = None
         try:
             landing = await self._judged(transfer, span, rest)
+            if landing is not None and self._judge.confirms(transfer.fetch, landing.digest):
+                self._weigh(self._judge.trust.matched())
             if landing is not None:
                 await self._landing.acquire()
         except DoubtError:
             self._account.start_over(transfer, span, Version())
+        except DoubtfulError as error:
+            transfer.close()
+            self._doubtful[transfer.fetch.uri] = transfer, error.digest
+            self._weigh(self._judge.trust.doubted())
         except RefusalError as error:
             self._end(transfer, Failed(transfer.fetch, error.cause, str(error)))
         except OSError as error:
@@ -269,11 +281,30 @@ class Engine:
             rest.clear()
         if not transfer.concludes(span) or (digest := transfer.digest()) is None:
             return None
-        digest = self._judge.believed(transfer, digest)
-        fetch = transfer.fetch
-        locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
-        transfer.close()
-        return landing_of_part(transfer.part.path, locked, digest, aside=fetch.aside)
+        return _landing_of(transfer, self._judge.believed(transfer, digest))
+
+    def _weigh(self, trust: Trust) -> None:
+        """Takes note of what the archive's checksums are worth now, and decides on the doubtful products, if it can."""
+        self._judge.trust = trust
+        if trust.belief is Belief.OPEN:
+            return
+        doubtful, self._doubtful = self._doubtful, {}
+        for transfer, digest in doubtful.values():
+            if trust.belief is Belief.ASIDE:
+                self._begin_beside(self._accept(transfer, digest))
+            else:
+                self._end(transfer, Failed(transfer.fetch, Cause.MISMATCH, "bytes differ from the archive's checksum"))
+
+    async def _accept(self, transfer: Transfer, digest: Digest) -> None:
+        await self._landing.acquire()
+        try:
+            landing = await asyncio.to_thread(_landing_of, transfer, digest)
+        except OSError as error:
+            self._landing.release()
+            self._end(transfer, _disk_failure(transfer.fetch, error))
+            self._wake()
+        else:
+            await self._land(transfer, landing)
 
     async def _land(self, transfer: Transfer, landing: Landing) -> None:
         while (error := await self._commits.commit(landing)) is not None and error.errno in TOO_MANY_FILES:
@@ -352,6 +383,13 @@ class Engine:
             self._account.end(transfer)
             self._tell(Deferred(transfer.fetch, "stopped before it was whole"))
         self._active.clear()
+
+
+def _landing_of(transfer: Transfer, digest: Digest) -> Landing:
+    fetch = transfer.fetch
+    locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
+    transfer.close()
+    return landing_of_part(transfer.part.path, locked, digest, aside=fetch.aside)
 
 
 def _disk_failure(fetch: Fetch, error: OSError, what: str = "not written") -> Failed:

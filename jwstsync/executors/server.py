@@ -8,6 +8,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
+from jwstsync.core.checksums import CONFIRMED, Trust
 from jwstsync.hosts import may_see_token
 
 _READ_BUFFER = 1 << 18
@@ -25,7 +26,8 @@ class Server:
         connections: How many downloads at once.
         timeout: Seconds of a query; a download without a byte for this long, or for 60 s, has stalled.
         token: The MAST token, if there is one.
-        use_checksums: Whether a checksum that the archive states has to fit.
+        use_checksums: Whether a checksum that the archive states is looked at.
+        trust: What is known of these checksums.
         limit_rate: Bytes a second at most, in all.
     """
 
@@ -35,6 +37,7 @@ class Server:
     timeout: float
     token: str | None = field(default=None, repr=False)
     use_checksums: bool = True
+    trust: Trust = CONFIRMED
     limit_rate: float | None = None
 
     def address(self, uri: str) -> URL:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from jwstsync.core.checksums import Belief
 from jwstsync.executors import Cause
 from jwstsync.executors.answers import RefusalError
 from jwstsync.store.formats import format_problem
 
 if TYPE_CHECKING:
+    from jwstsync.core.checksums import Trust
     from jwstsync.core.plan import Fetch
     from jwstsync.executors.transfer import Transfer
     from jwstsync.store.hashing import Digest
@@ -19,14 +21,24 @@ class DoubtError(Exception):
     """The bytes are not believed yet: they are to be fetched once more, to see if they stay so."""
 
 
+class DoubtfulError(Exception):
+    """The bytes stay as they are, and only a checksum that nothing has confirmed speaks against them."""
+
+    def __init__(self, digest: Digest) -> None:
+        super().__init__()
+        self.digest = digest
+
+
 class Judge:
     """Believes bytes or does not, for all transfers of a run.
 
     Args:
-        use_checksums: Whether a checksum that the archive states has to fit.
+        use_checksums: Whether a checksum that the archive states is looked at.
+        trust: What is known of these checksums.
     """
 
-    def __init__(self, *, use_checksums: bool) -> None:
+    def __init__(self, *, use_checksums: bool, trust: Trust) -> None:
+        self.trust = trust
         self._use_checksums = use_checksums
 
     def knows_hash_of(self, fetch: Fetch) -> bool:
@@ -38,6 +50,7 @@ class Judge:
 
         Raises:
             DoubtError: They are not believed the first time.
+            DoubtfulError: They came twice, and it is to be found out what the archive's checksums are worth.
             RefusalError: They are not believed for good.
             OSError: They can not be read.
         """
@@ -46,10 +59,24 @@ class Judge:
         agreed = form is None and digest == transfer.previous and doubt is not None and doubt.cause is Cause.BYTES
         if doubt is None or agreed:
             return digest if digest.md5 else replace(digest, md5=transfer.fetch.pinned_md5 or "")
+        if form is None and self._is_open(transfer.fetch, digest, doubt):
+            if self.trust.belief is Belief.ASIDE:
+                return digest
+            if digest == transfer.previous:
+                raise DoubtfulError(digest)
         if transfer.previous is not None:
             raise doubt
         transfer.previous = digest
         raise DoubtError(str(doubt))
+
+    def confirms(self, fetch: Fetch, digest: Digest) -> bool:
+        """Whether bytes that are believed prove that the archive's checksums are of the bytes that it serves."""
+        return self._use_checksums and fetch.sha256 is None and fetch.md5 == digest.md5
+
+    def _is_open(self, fetch: Fetch, digest: Digest, doubt: RefusalError) -> bool:
+        """Whether only an unconfirmed checksum speaks against bytes of the right size."""
+        of_checksum = doubt.cause is Cause.MISMATCH and fetch.sha256 is None
+        return of_checksum and self.trust.belief is not Belief.WRONG and fetch.size in {None, digest.size}
 
     def _doubt(self, transfer: Transfer, digest: Digest, form: str | None) -> RefusalError | None:
         """What speaks against the bytes: a checksum before the Content-Length before the stated size."""

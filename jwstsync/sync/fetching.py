@@ -1,4 +1,4 @@
-"""Fetching with the token once it is needed: what is refused before comes again."""
+"""Fetching: by which executor, and with the token once it is needed: what is refused before comes again."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.plan import queue_order
 from jwstsync.executors import REFUSALS, Deferred, Failed
+from jwstsync.sync.gather import AGENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from jwstsync.core.checksums import Trust
+    from jwstsync.core.manifest import Manifest
     from jwstsync.core.plan import Fetch
     from jwstsync.executors import Executor, Outcome
+    from jwstsync.store.commit import Committer
+    from jwstsync.store.parts import Parts
     from jwstsync.sync.feedback import Feedback
     from jwstsync.sync.token import Token
 
@@ -72,3 +77,28 @@ def _is_left(outcome: Outcome) -> bool:
 
 def _is_refused(outcome: Outcome) -> bool:
     return isinstance(outcome, Failed) and outcome.cause in REFUSALS
+
+
+def download_executor(
+    manifest: Manifest,
+    token: str | None,
+    parts: Parts,
+    committer: Committer,
+    trust: Trust,
+    limit_rate: float | None = None,
+) -> Executor:
+    """The executor that downloads from the manifest's archive, at most so many bytes a second."""
+    from jwstsync.executors.download import DownloadExecutor  # noqa: PLC0415 - aiohttp takes 0.3 s
+    from jwstsync.executors.server import Server  # noqa: PLC0415
+
+    server = Server(
+        url=manifest.archive.url,
+        agent=AGENT,
+        connections=manifest.limits.connections,
+        timeout=manifest.archive.timeout,
+        token=token,
+        use_checksums=manifest.archive.checksums != "ignore",
+        trust=trust,
+        limit_rate=limit_rate,
+    )
+    return DownloadExecutor(server, parts, committer)

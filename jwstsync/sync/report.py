@@ -27,6 +27,7 @@ class Result:
         error: Why it is not done.
         cause: The kind of failure.
         fetched: The bytes that were downloaded and put in place for it.
+        unconfirmed: Whether these are not what the archive's checksum says, which nothing has confirmed.
     """
 
     action: Action
@@ -34,6 +35,7 @@ class Result:
     error: str | None = None
     cause: Cause | None = None
     fetched: int = 0
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from jwstsync.core.amounts import parse_duration, parse_rate
+from jwstsync.core.checksums import Trust
 from jwstsync.core.plan import Access, Action, ActionKind
 from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.core.withheld import access_text, overdue_text
@@ -21,8 +22,7 @@ from jwstsync.store.runlock import run_lock
 from jwstsync.store.tree import Tree
 from jwstsync.sync.clock import Clock
 from jwstsync.sync.feedback import Feedback, Silence
-from jwstsync.sync.fetching import Fetching
-from jwstsync.sync.gather import AGENT
+from jwstsync.sync.fetching import Fetching, download_executor
 from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked, limit_problem, named
 from jwstsync.sync.recording import Recording
 from jwstsync.sync.report import Report, Result, gave_up, report_of
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from jwstsync.core.manifest import Manifest
     from jwstsync.store.hashing import Digest
 
-    MakeExecutor: TypeAlias = Callable[[Manifest, str | None, Parts, Committer], Executor]
+    MakeExecutor: TypeAlias = Callable[[Manifest, str | None, Parts, Committer, Trust], Executor]
 
 
 FOLD_EVERY = 600.0
 """Seconds after which what has been done is written into the lockfile, though the run goes on."""
+
+_UNCONFIRMED = "came twice with bytes that differ from the archive's checksums, which nothing has confirmed: accepted"
 
 
 class Run:
@@ -167,15 +169,24 @@ class Run:
         if not actions:
             return
         parts, make = Parts(self._tree.parts_folder), self._make_executor
-        self._executor = Fetching(lambda token: make(self._manifest, token, parts, self._committer), self._token)
+        trust = self._trust
+        self._executor = Fetching(lambda token: make(self._manifest, token, parts, self._committer, trust), self._token)
         if self._stopping:
             self._executor.stop()
         for outcome in self._executor.run([action.fetch for action in actions.values()], self._feedback):
             yield self._result(actions[outcome.fetch.uri], outcome)
 
+    @property
+    def _trust(self) -> Trust:
+        """What is known of the archive's checksums before anything is fetched."""
+        locked = (*self._recording.lockfile, *(line.locked for line in self._committer.lines))
+        return Trust.of(self._manifest.archive.checksums, confirmed=any(one.md5 for one in locked))
+
     def _result(self, action: Action, outcome: Outcome) -> Result:
         if isinstance(outcome, Done):
-            return Result(action, "done", fetched=outcome.locked.size)
+            return Result(
+                action, "done", fetched=outcome.locked.size, unconfirmed=self._is_unconfirmed(action, outcome)
+            )
         if not isinstance(outcome, Failed):
             return self._deferred(action, outcome.why)
         error = self._token.hidden(outcome.error)
@@ -195,6 +206,10 @@ class Run:
         """What becomes of a product that the archive is not even asked for."""
         assert action.wanted is not None  # noqa: S101 - what is dropped is not withheld
         return Result(action, "withheld", access_text(action.wanted, self._clock.mjd()))
+
+    def _is_unconfirmed(self, action: Action, done: Done) -> bool:
+        stated = self._manifest.archive.checksums != "ignore" and action.fetch.md5 is not None
+        return stated and not action.pinned and done.locked.md5 is None
 
     def _deferred(self, action: Action, why: str) -> Result:
         return Result(action, "deferred", f"--max-duration: {why}" if self._out_of_time else why)
@@ -243,6 +258,8 @@ class Run:
         withheld = self.plan.of(ActionKind.WITHHOLD)
         if self._begun and withheld and not self._token.problem and self._manifest.archive.exclusive_access == "fetch":
             self._feedback.warn(f"{len(withheld)} exclusive products need a token; {self._token.expected}")
+        if unconfirmed := sum(result.unconfirmed for result in self._results):
+            self._feedback.warn(f"{unconfirmed} products {_UNCONFIRMED}")
         if gave_up(self._results):
             url = self._manifest.archive.url
             self._feedback.warn(f"{url}: {HOST_FAILURES} products in a row could not be had; the rest is left")
@@ -251,25 +268,6 @@ class Run:
         """How the run ended, as far as it went."""
         mode, refused = self._manifest.archive.exclusive_access, self._token.problem is not None
         return report_of(self.plan, self._results, mode, token_is_refused=refused)
-
-
-def download_executor(
-    manifest: Manifest, token: str | None, parts: Parts, committer: Committer, limit_rate: float | None = None
-) -> Executor:
-    """The executor that downloads from the manifest's archive, at most so many bytes a second."""
-    from jwstsync.executors.download import DownloadExecutor  # noqa: PLC0415 - aiohttp takes 0.3 s
-    from jwstsync.executors.server import Server  # noqa: PLC0415
-
-    server = Server(
-        url=manifest.archive.url,
-        agent=AGENT,
-        connections=manifest.limits.connections,
-        timeout=manifest.archive.timeout,
-        token=token,
-        use_checksums=manifest.archive.checksums != "ignore",
-        limit_rate=limit_rate,
-    )
-    return DownloadExecutor(server, parts, committer)
 
 
 @contextmanager

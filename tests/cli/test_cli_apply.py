@@ -266,6 +266,7 @@ def test_the_events_of_a_run(desk: Desk) -> None:
         "exit_code": 0,
         "counts": {"done": 2, "failed": 0, "deferred": 0, "withheld": 0},
         "bytes": 2 * SIZE,
+        "unconfirmed": 0,
         "error": None,
     }
 

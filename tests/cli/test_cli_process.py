@@ -94,6 +94,7 @@ def test_a_stopped_run_tells_programs(clone: Desk, held: Held) -> None:
         "exit_code": 130,
         "counts": {"done": 2, "failed": 0, "deferred": 2, "withheld": 0},
         "bytes": 2 * SIZE,
+        "unconfirmed": 0,
         "error": None,
     }
 

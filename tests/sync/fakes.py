@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from jwstsync.core.checksums import Trust
     from jwstsync.core.lockfile import Lockfile
     from jwstsync.core.manifest import Manifest
     from jwstsync.core.plan import Fetch, Plan
@@ -164,7 +165,7 @@ class FakeArchive:
         known = (product for product in self.holdings.values() if product.proposal == proposal_id)
         return [one.keywords for one in known if keyword_service(one.name, None) == service]
 
-    def executor(self, _: Manifest, token: str | None, parts: Parts, committer: Committer) -> Executor:
+    def executor(self, _: Manifest, token: str | None, parts: Parts, committer: Committer, __: Trust) -> Executor:
         """What downloads from here."""
         self.tokens.append(token)
         return FakeExecutor(self, token, parts, committer)

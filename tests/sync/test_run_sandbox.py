@@ -16,6 +16,7 @@ from jwstsync.errors import ArchiveError, ExitCode, TokenError
 from jwstsync.executors import Cause
 from jwstsync.sandbox import STRANGER_TOKEN, TOKEN, Catalogue, Sandbox
 from jwstsync.settings import Settings
+from jwstsync.sync.feedback import Silence
 from jwstsync.sync.gather import AGENT, open_archive
 from jwstsync.sync.run import open_run
 from tests.sync.fakes import outcomes, told, with_checksum
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jwstsync.core.plan import Plan
+    from jwstsync.sandbox import Fault
     from jwstsync.sync.report import Report
 
 DOWNLOAD, INVOKE = "/api/v0.1/Download/file", "/api/v0/invoke"
@@ -356,3 +358,52 @@ def test_the_association_is_whole(mirror: Mirror) -> None:
     mirror.apply()
 
     assert isinstance(json.loads(mirror.files[ASN]), dict)
+
+
+class Warnings(Silence):
+    """Feedback of which only the warnings are kept."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        """Keeps it."""
+        self.warnings.append(text)
+
+
+def other_bytes(sandbox: Sandbox) -> Fault:
+    """A fault: every FITS file comes with a bit flipped."""
+
+    async def fault(request: web.Request) -> web.Response | None:
+        name = request.query.get("uri", "").rpartition("/")[2]
+        if request.path != DOWNLOAD or not name.endswith(".fits"):
+            return None
+        content = sandbox.content(name)
+        return web.Response(body=content[:-1] + bytes([content[-1] ^ 1]))
+
+    return fault
+
+
+def test_checksums_that_nothing_confirms_are_set_aside(mirror: Mirror) -> None:
+    """Where no product has the bytes that the archive's checksums say, they are accepted, said, and stay."""
+    mirror.sandbox.fault = other_bytes(mirror.sandbox)
+    heard = Warnings()
+    report = mirror.apply(feedback=heard)
+    unconfirmed = [result.action.uri for result in report.results if result.unconfirmed]
+
+    assert report.exit_code is ExitCode.OK
+    assert len(unconfirmed) == sum(name.endswith(".fits") for name in mirror.files) > 0
+    assert [warning.partition(" ")[0] for warning in heard.warnings if "nothing has confirmed" in warning] == [
+        str(len(unconfirmed))
+    ]
+    assert "md5" not in mirror.lock.read_text(encoding="utf-8")
+    assert mirror.plan().differences == []
+
+
+def test_a_confirmed_checksum_holds_in_the_next_run(mirror: Mirror) -> None:
+    """What an earlier run confirmed on bytes makes a mismatch a failure."""
+    mirror.apply()
+    mirror.sandbox.remake(OTHER)
+    mirror.sandbox.fault = other_bytes(mirror.sandbox)
+
+    assert mirror.apply().exit_code is ExitCode.BYTES_DIFFER
