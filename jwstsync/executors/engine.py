@@ -112,7 +112,8 @@ class Engine:
             if going_on:
                 self.stop()
             results = await asyncio.gather(*self._slots, return_exceptions=True)
-        await asyncio.gather(*self._beside, return_exceptions=True)
+        while self._beside:  # one may begin another
+            await asyncio.gather(*self._beside, return_exceptions=True)
         committing.cancel()
         await asyncio.to_thread(self._leave_all)
         self._bugs += [result for result in results if isinstance(result, Exception)]
