@@ -230,10 +230,13 @@ def check_locked(plan: Plan) -> None:
 
     Raises:
         ArchiveError: A proposal had products and now lists none.
-        DifferencesError: The lockfile would change.
+        DifferencesError: The lockfile would change, or the archive has made anew what is locked and can not be had.
     """
     if plan.goal.disbelieved:
         raise ArchiveError(disbelief(plan))
+    remade = [one for one in plan.of(ActionKind.WITHHOLD) if one.locked is not None and not one.pinned]
+    if remade:
+        raise DifferencesError(f"--locked: made anew in the archive, and under exclusive access: {named(remade)}")
     changes = plan.changes_lockfile
     if changes:
         raise DifferencesError(f"--locked: the lockfile would change: {named(changes)}; expected it to be up to date")
