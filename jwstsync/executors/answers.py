@@ -82,6 +82,7 @@ async def check_answer(response: aiohttp.ClientResponse, transfer: Transfer, spa
     if response.status == _OK:
         return _whole_version(response, transfer.version)
     transfer.learn(span, _whole_length(response, transfer.version, span))
+    transfer.joined = transfer.joined or transfer.version.etag is None
     return None
 
 

@@ -82,6 +82,7 @@ class Transfer:
         concluded_by: The span whose connection judges the whole.
         previous: What a first download was that is not believed.
         length_was_told: Whether the server said how long the whole is.
+        joined: Whether bytes of an earlier run, or of answers without a tag, are in it: only a hash tells if they fit.
         counted: The bytes that whoever watches was told of.
     """
 
@@ -95,6 +96,7 @@ class Transfer:
     concluded_by: Span | None = None
     previous: Digest | None = None
     length_was_told: bool = False
+    joined: bool = False
     counted: int = 0
     _descriptor: int = -1
     _hasher: Hasher = field(init=False)
@@ -109,6 +111,7 @@ class Transfer:
         if note.ranges and (note.etag is not None or self.hash_is_known):
             self.version = Version(note.etag, note.length)
             self.length_was_told = note.length is not None
+            self.joined = True
             self.spans = list(_missing(note.ranges, note.length)) or [Span(note.length or 0, note.length)]
         else:
             self.part.forget()
@@ -140,6 +143,7 @@ class Transfer:
             span.position, span.end, span.ahead = 0, version.length, 0
             self.version = version
             self.length_was_told = version.length is not None
+            self.joined = False
             self.spans, self.concluded_by = [span], None
             self._hasher, self._noted = self._new_hasher(), 0
             self._beginnings += 1

@@ -60,7 +60,7 @@ class Judge:
         if doubt is None or agreed:
             return digest if digest.md5 else replace(digest, md5=transfer.fetch.pinned_md5 or "")
         if form is None and self._is_open(transfer.fetch, digest, doubt):
-            if self.trust.belief is Belief.ASIDE:
+            if self.trust.belief is Belief.ASIDE and not transfer.joined:
                 return digest
             if digest == transfer.previous:
                 raise DoubtfulError(digest)

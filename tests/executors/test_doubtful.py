@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.core.checksums import Trust
+from jwstsync.core.checksums import Belief, Trust
 from jwstsync.executors import Cause, Deferred, Done, Failed
 from tests.core.strategies import md5_of
 from tests.executors.bench import bench_at, fits, names
-from tests.executors.fault_server import held, ranged, whole
+from tests.executors.fault_server import PATIENCE, held, ranged, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from jwstsync.core.plan import Fetch
     from jwstsync.executors import Outcome
@@ -32,6 +34,15 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """An empty root and a server to fill it from."""
     with bench_at(tmp_path, monkeypatch) as bench:
         yield bench
+
+
+def open_parts() -> list[str]:
+    """The parts that this process has open."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found.append(str(descriptor.readlink()))
+    return [name for name in found if name.endswith(".part")]
 
 
 def fetched(bench: Bench, *fetches: Fetch) -> list[Outcome]:
@@ -100,6 +111,38 @@ def test_bytes_of_another_size_fail(bench: Bench, size: int) -> None:
     fetch = bench.offer("a.fits", CONTENT, md5=UNLIKE, size=size)
 
     assert fetched(bench, fetch) == [Failed(fetch, Cause.MISMATCH, DIFFERS)]
+
+
+@pytest.mark.parametrize("begins", [CONTENT, OTHER])
+def test_bytes_of_two_answers_are_not_accepted_for_want_of_a_checksum(bench: Bench, begins: bytes) -> None:
+    """Bytes that only a checksum joined, which is set aside now, are fetched once from the start: they may be mixed."""
+    answers = [ranged(begins * 2, None, sends=len(begins)), ranged(CONTENT * 2, None), ranged(CONTENT * 2, None)]
+    fetch = bench.offer("a.fits", CONTENT * 2, *answers, md5=UNLIKE)
+
+    assert names(bench.fetched(fetch, trust=Trust(Belief.ASIDE))) == ["a.fits"]
+    assert [asked.headers.get("range") is None for asked in bench.server.requests] == [True, False, True]
+    assert bench.files == {"a.fits": CONTENT * 2}
+
+
+def test_what_is_doubtful_keeps_no_file_open(bench: Bench) -> None:
+    """While a product waits for a proof, its part is closed."""
+    gate = bench.server.gate()
+    doubtful = bench.offer("a.fits", CONTENT, ranged(CONTENT), md5=UNLIKE)
+    waiting = bench.offer("b.fits", OTHER, held(OTHER, gate))
+    executor = bench.executor(connections=2, trust=Trust())
+    ended: list[Outcome] = []
+    thread = threading.Thread(target=lambda: ended.extend(executor.run([doubtful, waiting], bench.watch)))
+    thread.start()
+    gate.wait_for_arrival()
+    patience = time.monotonic() + PATIENCE
+    while (len(bench.server.asked_for("a.fits")) < 2 or open_parts()) and time.monotonic() < patience:
+        os.sched_yield()
+    left = open_parts()
+    gate.open()
+    thread.join()
+
+    assert left == []
+    assert names(ended) == ["b.fits", "a.fits"]
 
 
 def test_a_stop_leaves_what_is_doubtful_for_later(bench: Bench) -> None:

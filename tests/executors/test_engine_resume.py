@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jwstsync.core.checksums import Belief, Trust
 from jwstsync.executors import Cause, Deferred, Failed
 from tests.core.strategies import locked, md5_of
 from tests.executors.bench import BLOCK, Counts, bench_at, fits, names
@@ -179,6 +180,20 @@ def test_damaged_part_is_noticed(bench: Bench, *, pin: bool) -> None:
         file.write(b"\xff")
 
     assert names(bench.fetched(fetch)) == ["a.fits"]
+    assert asked(bench) == [(REST, ETAG), (None, None)]
+    assert bench.files == {"a.fits": CONTENT}
+
+
+def test_a_part_is_not_believed_for_want_of_a_checksum(bench: Bench) -> None:
+    """Where the checksums are set aside, a damaged part is found out all the same: the file is fetched once anew."""
+    fetch = bench.offer("a.fits", CONTENT, md5=md5_of(OTHER))
+    stopped(bench, fetch)
+    [part] = (path for path in bench.parts if path.suffix == ".part")
+    with part.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff")
+
+    assert names(bench.fetched(fetch, trust=Trust(Belief.ASIDE))) == ["a.fits"]
     assert asked(bench) == [(REST, ETAG), (None, None)]
     assert bench.files == {"a.fits": CONTENT}
 
