@@ -208,5 +208,5 @@ def report_line(report: Report, *, stopped: bool) -> str:
     texts += [f"{other[outcome]:,} {word}" for outcome, word in _NOT_DONE.items() if other[outcome]]
     fetched = f"; {size_text(report.fetched_bytes)} downloaded" if report.fetched_bytes else ""
     if unconfirmed := sum(result.unconfirmed for result in report.results):
-        fetched += f", {unconfirmed:,} of them against the archive's checksum"
+        fetched += f"; {unconfirmed:,} accepted against the archive's checksums"
     return f"{'Stopped' if stopped else 'Done'}: {', '.join(texts) or 'nothing to do'}{fetched}."

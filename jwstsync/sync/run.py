@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from jwstsync.core.amounts import parse_duration, parse_rate
-from jwstsync.core.checksums import Trust
+from jwstsync.core.checksums import Belief, Trust
 from jwstsync.core.plan import Access, Action, ActionKind
 from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.core.withheld import access_text, overdue_text
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 FOLD_EVERY = 600.0
 """Seconds after which what has been done is written into the lockfile, though the run goes on."""
 
-_UNCONFIRMED = "came twice with bytes that differ from the archive's checksums, which nothing has confirmed: accepted"
+_UNCONFIRMED = "accepted with bytes that differ from the archive's checksums, which"
 
 
 class Run:
@@ -169,8 +169,9 @@ class Run:
         if not actions:
             return
         parts, make = Parts(self._tree.parts_folder), self._make_executor
-        trust = self._trust
-        self._executor = Fetching(lambda token: make(self._manifest, token, parts, self._committer, trust), self._token)
+        self._executor = Fetching(
+            lambda token: make(self._manifest, token, parts, self._committer, self._trust), self._token
+        )
         if self._stopping:
             self._executor.stop()
         for outcome in self._executor.run([action.fetch for action in actions.values()], self._feedback):
@@ -258,8 +259,9 @@ class Run:
         withheld = self.plan.of(ActionKind.WITHHOLD)
         if self._begun and withheld and not self._token.problem and self._manifest.archive.exclusive_access == "fetch":
             self._feedback.warn(f"{len(withheld)} exclusive products need a token; {self._token.expected}")
-        if unconfirmed := sum(result.unconfirmed for result in self._results):
-            self._feedback.warn(f"{unconfirmed} products {_UNCONFIRMED}")
+        if unconfirmed := [result.action for result in self._results if result.unconfirmed]:
+            proof = "nothing has confirmed" if self._trust.belief is Belief.OPEN else "were confirmed only later"
+            self._feedback.warn(f"{named(unconfirmed)}: {_UNCONFIRMED} {proof}")
         if gave_up(self._results):
             url = self._manifest.archive.url
             self._feedback.warn(f"{url}: {HOST_FAILURES} products in a row could not be had; the rest is left")

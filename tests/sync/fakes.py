@@ -109,6 +109,7 @@ class FakeArchive:
         silent: The keyword services that do not answer.
         sent: The file names of the products that were downloaded, or tried.
         tokens: The token that came with each run of downloads.
+        trusts: What was known of its checksums before each run of downloads.
         checked: The tokens whose owners were asked for.
         refused: The tokens that are not good any more.
         knows_nobody: Whether it can not say whose a token is.
@@ -123,6 +124,7 @@ class FakeArchive:
         self.silent: set[str] = set()
         self.sent: list[str] = []
         self.tokens: list[str | None] = []
+        self.trusts: list[Trust] = []
         self.checked: list[str] = []
         self.refused: set[str] = set()
         self.knows_nobody = False
@@ -165,9 +167,10 @@ class FakeArchive:
         known = (product for product in self.holdings.values() if product.proposal == proposal_id)
         return [one.keywords for one in known if keyword_service(one.name, None) == service]
 
-    def executor(self, _: Manifest, token: str | None, parts: Parts, committer: Committer, __: Trust) -> Executor:
+    def executor(self, _: Manifest, token: str | None, parts: Parts, committer: Committer, trust: Trust) -> Executor:
         """What downloads from here."""
         self.tokens.append(token)
+        self.trusts.append(trust)
         return FakeExecutor(self, token, parts, committer)
 
 

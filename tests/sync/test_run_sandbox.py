@@ -393,9 +393,7 @@ def test_checksums_that_nothing_confirms_are_set_aside(mirror: Mirror) -> None:
 
     assert report.exit_code is ExitCode.OK
     assert len(unconfirmed) == sum(name.endswith(".fits") for name in mirror.files) > 0
-    assert [warning.partition(" ")[0] for warning in heard.warnings if "nothing has confirmed" in warning] == [
-        str(len(unconfirmed))
-    ]
+    assert sum("nothing has confirmed" in warning for warning in heard.warnings) == 1
     assert "md5" not in mirror.lock.read_text(encoding="utf-8")
     assert mirror.plan().differences == []
 

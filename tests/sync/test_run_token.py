@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 from keyring.errors import KeyringLocked, NoKeyringError
 
+from jwstsync.core.checksums import Belief
 from jwstsync.errors import ExitCode, TokenError
 from jwstsync.executors import Cause
 from jwstsync.settings import Settings
 from jwstsync.sync.planning import Mode
+from tests.core.strategies import md5_of
 from tests.keyrings import MemoryKeyring, keyring_in_use
-from tests.sync.fakes import EVERYTHING, RIGHT, A, B, C, Place, Product, fits, outcomes, told
+from tests.sync.fakes import EVERYTHING, RIGHT, A, B, C, Place, Product, fits, outcomes, told, with_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -348,6 +350,21 @@ def test_a_public_product_that_is_refused_comes_with_the_token(
     assert outcomes(report)[A] == "failed"
     assert (archive.tokens, kept.asked, archive.sent.count(A)) == ([None, RIGHT], 1, 2)
     assert place.locked == {B, C}
+
+
+def test_a_checksum_stays_confirmed_when_the_token_comes_late(
+    place: Place, kept: MemoryKeyring, archive: FakeArchive
+) -> None:
+    """What was downloaded without a token proves the archive's checksums also for what comes with it."""
+    no_exclusive_ones(place)
+    place.settings = Settings()
+    archive.troubles[C] = Cause.UNAUTHORIZED
+    with place.open_run() as run:
+        with_checksum(run, A, md5_of(fits("a")))
+        assert {result.outcome for result in run.carry_out()} == {"done", "failed"}
+
+    assert kept.asked == 1
+    assert [trust.belief for trust in archive.trusts] == [Belief.OPEN, Belief.WRONG]
 
 
 def test_a_token_that_the_archive_repeats_is_not_shown(place: Place) -> None:
