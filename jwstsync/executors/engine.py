@@ -19,7 +19,6 @@ from jwstsync.executors.exchange import TOO_MANY_FILES, AbandonedError, Exchange
 from jwstsync.executors.group_commit import GroupCommit, finished
 from jwstsync.executors.transfer import WORTH_SPLITTING, Span, Transfer, Version
 from jwstsync.executors.verdict import DoubtError, DoubtfulError, Judge
-from jwstsync.store.commit import Landing, landing_of_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from jwstsync.executors import Watch
     from jwstsync.executors.pacing import Timing
     from jwstsync.executors.server import Server
-    from jwstsync.store.commit import Committer
+    from jwstsync.store.commit import Committer, Landing
     from jwstsync.store.hashing import Digest
     from jwstsync.store.parts import Parts
 
@@ -224,7 +223,7 @@ class Engine:
                 break
             except (RefusalError, SetbackError, OSError) as error:
                 span.ahead = 0
-                if transfer.wants(span):
+                if transfer.wants(span) and not self._stopping:
                     await self._after(transfer, span, error)
             else:
                 await self._settling.acquire()
@@ -282,7 +281,7 @@ class Engine:
             rest.clear()
         if not transfer.concludes(span) or (digest := transfer.digest()) is None:
             return None
-        return _landing_of(transfer, self._judge.believed(transfer, digest))
+        return transfer.landing(self._judge.believed(transfer, digest))
 
     def _weigh(self, trust: Trust) -> None:
         """Takes note of what the archive's checksums are worth now, and decides on the doubtful products, if it can."""
@@ -299,7 +298,7 @@ class Engine:
     async def _accept(self, transfer: Transfer, digest: Digest) -> None:
         await self._landing.acquire()
         try:
-            landing = await asyncio.to_thread(_landing_of, transfer, digest)
+            landing = await asyncio.to_thread(transfer.landing, digest)
         except OSError as error:
             self._landing.release()
             self._end(transfer, _disk_failure(transfer.fetch, error))
@@ -308,9 +307,11 @@ class Engine:
             await self._land(transfer, landing)
 
     async def _land(self, transfer: Transfer, landing: Landing) -> None:
-        while (error := await self._commits.commit(landing)) is not None and error.errno in TOO_MANY_FILES:
-            await self._timing.sleep(self._timing.chance())
-        self._landing.release()
+        try:
+            while (error := await self._commits.commit(landing)) is not None and error.errno in TOO_MANY_FILES:
+                await self._timing.sleep(self._timing.chance())
+        finally:
+            self._landing.release()
         if error is None:
             self._end(transfer, Done(transfer.fetch, landing.locked))
         else:
@@ -348,6 +349,8 @@ class Engine:
 
     def _end(self, transfer: Transfer, outcome: Done | Failed) -> None:
         """The end of one product: what has come of it stays for the next run, unless it can be of no use."""
+        if transfer.over:  # another of its spans has met the same end
+            return
         transfer.over = True
         if isinstance(outcome, Failed):
             self._leave(transfer, keep=outcome.cause not in _OF_NO_USE)
@@ -384,13 +387,6 @@ class Engine:
             self._account.end(transfer)
             self._tell(Deferred(transfer.fetch, "stopped before it was whole"))
         self._active.clear()
-
-
-def _landing_of(transfer: Transfer, digest: Digest) -> Landing:
-    fetch = transfer.fetch
-    locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
-    transfer.close()
-    return landing_of_part(transfer.part.path, locked, digest, aside=fetch.aside)
 
 
 def _disk_failure(fetch: Fetch, error: OSError, what: str = "not written") -> Failed:

@@ -80,7 +80,11 @@ class Inflow:
         except asyncio.CancelledError:
             self._write = write
             raise
-        write.result()
+        try:
+            write.result()
+        except OSError:
+            self.rest()  # what came after must never be written in the place of what was not
+            raise
 
     async def drain(self) -> None:
         """Writes all that has come, so that it is not lost.

@@ -56,7 +56,6 @@ class Server:
         environment, and read ~/.netrc, for every request. A redirect takes the proxy of the archive's own address.
         """
         connect = min(_CONNECT_TIMEOUT, self.timeout)
-        proxy, proxy_auth = self._proxy()
         return aiohttp.ClientSession(
             headers={"User-Agent": self.agent, "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=self.silence),
@@ -65,19 +64,18 @@ class Server:
             read_bufsize=_READ_BUFFER,
             middlewares=[self._authorized],
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=proxy,
-            proxy_auth=proxy_auth,
+            proxy=self._proxy(),
         )
 
-    def _proxy(self) -> tuple[URL | None, aiohttp.BasicAuth | None]:
-        """The proxy that the environment names for the archive, and the name and password in its address."""
+    def _proxy(self) -> URL | None:
+        """The proxy that the environment names for the archive, with the name and password in its address."""
         url = URL(self.url)
         address = getproxies().get(url.scheme)
-        if not address or proxy_bypass(url.host or ""):
-            return None, None
-        proxy = URL(address)
-        auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
-        return proxy.with_user(None), auth
+        host = url.host or ""
+        port = f":{url.explicit_port}" if url.explicit_port else ""
+        if not address or proxy_bypass((f"[{host}]" if port and ":" in host else host) + port):
+            return None
+        return URL(address if "://" in address else f"http://{address}")  # curl takes it so too
 
     async def _authorized(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType

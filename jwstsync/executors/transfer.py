@@ -14,12 +14,14 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from jwstsync.core.retry import Patience
+from jwstsync.store.commit import landing_of_part
 from jwstsync.store.hashing import Hasher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from jwstsync.core.plan import Fetch
+    from jwstsync.store.commit import Landing
     from jwstsync.store.hashing import Digest
     from jwstsync.store.parts import Part, Range
 
@@ -272,6 +274,18 @@ class Transfer:
                 return None
             self._hasher.update(chunk)
         return self._hasher.digest()
+
+    def landing(self, digest: Digest) -> Landing:
+        """The landing of bytes that are believed, once they are durable; the part is closed then.
+
+        Raises:
+            OSError: They can not be synced; the part is as it was.
+        """
+        fetch = self.fetch
+        locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
+        landing = landing_of_part(self.part.path, locked, digest, aside=fetch.aside)
+        self.close()  # only now: to be opened again for another try would cut the part to what is noted
+        return landing
 
 
 def _write_all(descriptor: int, chunks: Sequence[bytes], position: int) -> int:
