@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from yarl import URL
 
-from jwstsync.hosts import MAST, is_for_mast_tokens, may_see_token
+from jwstsync.hosts import MAST, is_for_mast_tokens, may_see_token, origin_of
+
+
+def shown(url: str, archive: str) -> bool:
+    """Whether a token for an archive may go to an address; never to one that makes no sense."""
+    try:
+        return may_see_token(origin_of(url), origin_of(archive))
+    except ValueError:
+        return False
 
 
 @pytest.mark.parametrize(
@@ -23,7 +30,7 @@ from jwstsync.hosts import MAST, is_for_mast_tokens, may_see_token
 )
 def test_hosts_of_mast_see_its_token(url: str) -> None:
     """The archive's own host does, and over https every other one of its institute."""
-    assert may_see_token(URL(url), MAST)
+    assert shown(url, MAST)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +48,16 @@ def test_hosts_of_mast_see_its_token(url: str) -> None:
         "https://[::1]/",
         "https://localhost/",
         "wss://mast.stsci.edu/",
+        "https://mast.stsci.edu\\@example.org/",
+        "https://example.org\\@mast.stsci.edu/",
+        "https://me:secret@mast.stsci.edu/",
+        "https://mast.stsci.edu:port/",
+        "https:///api",
     ],
 )
 def test_other_hosts_do_not(url: str) -> None:
     """Neither do other institutes and object stores, nor bare addresses, nor anybody without encryption."""
-    assert not may_see_token(URL(url), MAST)
+    assert not shown(url, MAST)
 
 
 @pytest.mark.parametrize(
@@ -65,17 +77,17 @@ def test_other_hosts_do_not(url: str) -> None:
 )
 def test_what_belongs_to_different_owners(archive: str, url: str) -> None:
     """Addresses count by themselves, port and all; under a public suffix every name has an owner of its own."""
-    assert may_see_token(URL(archive), URL(archive))
-    assert not may_see_token(URL(url), URL(archive))
-    assert not may_see_token(URL(archive), URL(url))
+    assert shown(archive, archive)
+    assert not shown(url, archive)
+    assert not shown(archive, url)
 
 
 @given(st.from_regex(r"[a-z][a-z0-9]{0,9}(\.[a-z][a-z0-9]{0,9}){0,4}", fullmatch=True))
 def test_every_other_name_over_https_ends_in_the_same(host: str) -> None:
     """Whoever is shown MAST's token has a name below stsci.edu."""
-    if may_see_token(URL(f"https://{host}/"), MAST):
+    if shown(f"https://{host}/", MAST):
         assert f".{host}".endswith(".stsci.edu")
-    assert may_see_token(URL(f"https://{host}.stsci.edu/"), MAST)
+    assert shown(f"https://{host}.stsci.edu/", MAST)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +102,9 @@ def test_every_other_name_over_https_ends_in_the_same(host: str) -> None:
         ("https://mast.example.org", False),
         ("http://10.0.0.1:8733", False),
         ("https://localhost.example.org", False),
+        ("ftp://mast.stsci.edu", False),
     ],
 )
 def test_archives_that_a_mast_token_is_for(archive: str, *, meant: bool) -> None:
     """MAST is one, and so is a stand-in on this machine; not whoever a manifest names."""
-    assert is_for_mast_tokens(URL(archive)) is meant
+    assert is_for_mast_tokens(archive) is meant

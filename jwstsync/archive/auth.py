@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from yarl import URL
+from urllib.parse import urljoin
 
 from jwstsync.errors import ArchiveError, TokenError
-from jwstsync.hosts import may_see_token
+from jwstsync.hosts import may_see_token, origin_of
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Session
@@ -169,18 +168,25 @@ def ask_who(session: Session, address: str, token: str) -> Identity:
         request.headers["Authorization"] = f"token {token}"
         return request
 
-    archive = url = URL(address)
+    url = address
     for _ in range(_REDIRECTS + 1):
-        with session.get(str(url), auth=show, allow_redirects=False) as response:
+        with session.get(url, auth=show, allow_redirects=False) as response:
             if response.status_code in _REFUSED:
                 return Identity(anonymous=True)
             if not response.is_redirect:
                 response.raise_for_status()
                 return _identity_of(response.json(), token)
-            url = url.join(URL(response.headers["Location"]))
-        if not may_see_token(url, archive):
+            url = urljoin(url, response.headers["Location"])
+        if not _may_see_token(url, address):
             raise ArchiveError("redirects to a host that must not see the token")
     raise ArchiveError("redirects too often")
+
+
+def _may_see_token(url: str, archive: str) -> bool:
+    try:
+        return may_see_token(origin_of(url), origin_of(archive))
+    except ValueError:
+        return False
 
 
 def _identity_of(answer: object, token: str) -> Identity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Account:
-    """Keeps whoever watches in step with the transfers.
+    """Keeps whoever watches in step with the transfers; what several threads have to say, it says one after the other.
 
     Args:
         watch: Who is told.
@@ -18,18 +19,21 @@ class Account:
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
+        self._lock = RLock()
 
     def begin(self, transfer: Transfer, *, anew: bool) -> None:
         """A body begins to come, for another version of the product or for more of the same."""
-        if anew or not transfer.counted:
-            self._watch.started(transfer.fetch, transfer.version.length or transfer.fetch.size)
-            self.update(transfer)
+        with self._lock:
+            if anew or not transfer.counted:
+                self._watch.started(transfer.fetch, transfer.version.length or transfer.fetch.size)
+                self.update(transfer)
 
     def update(self, transfer: Transfer) -> None:
         """Tells of the bytes that have come, or were thrown away, since the last time."""
-        if count := transfer.arrived - transfer.counted:
-            transfer.counted += count
-            self._watch.received(transfer.fetch, count)
+        with self._lock:
+            if count := transfer.arrived - transfer.counted:
+                transfer.counted += count
+                self._watch.received(transfer.fetch, count)
 
     def start_over(self, transfer: Transfer, span: Span, version: Version) -> None:
         """Throws away what has come of a transfer, and takes it back."""
@@ -38,4 +42,5 @@ class Account:
 
     def end(self, transfer: Transfer) -> None:
         """The transfer is over, for good or ill."""
-        self._watch.ended(transfer.fetch)
+        with self._lock:
+            self._watch.ended(transfer.fetch)

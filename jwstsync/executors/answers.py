@@ -12,8 +12,7 @@ from jwstsync.executors import Cause
 from jwstsync.executors.transfer import Version
 
 if TYPE_CHECKING:
-    import aiohttp
-
+    from jwstsync.executors.connection import Response
     from jwstsync.executors.transfer import Span, Transfer
 
 _OK, _PARTIAL, _RANGE_NOT_SATISFIABLE = 200, 206, 416
@@ -59,15 +58,15 @@ class SetbackError(Exception):
         self.starts_over = starts_over
 
 
-def version_of(response: aiohttp.ClientResponse) -> Version:
+def version_of(response: Response) -> Version:
     """Which bytes a whole answer (200) brings. A weak entity tag does not prove that bytes are the same (RFC 9110)."""
     etag = response.headers.get("ETag", "")
     strong = etag if etag.startswith('"') and etag.endswith('"') and len(etag) > 1 else None
     ranges = strong is not None and response.headers.get("Accept-Ranges", "").lower() == "bytes"
-    return Version(strong, response.content_length, ranges=ranges)
+    return Version(strong, response.length, ranges=ranges)
 
 
-async def check_answer(response: aiohttp.ClientResponse, transfer: Transfer, span: Span) -> Version | None:
+def check_answer(response: Response, transfer: Transfer, span: Span) -> Version | None:
     """Whether the body is what was asked for: None for the span's bytes, a version for a body that starts over.
 
     Raises:
@@ -75,7 +74,7 @@ async def check_answer(response: aiohttp.ClientResponse, transfer: Transfer, spa
         SetbackError: It may be had later.
     """
     if response.status not in {_OK, _PARTIAL}:
-        raise await _no_body(response)
+        raise _no_body(response)
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding != "identity":
         raise SetbackError(f"came encoded ({encoding}); expected the file's own bytes", cause=Cause.BYTES)
@@ -86,14 +85,14 @@ async def check_answer(response: aiohttp.ClientResponse, transfer: Transfer, spa
     return None
 
 
-def _whole_version(response: aiohttp.ClientResponse, before: Version) -> Version:
+def _whole_version(response: Response, before: Version) -> Version:
     """The version of a whole answer; the same whole in place of a range that was asked for ends all ranges."""
     version = version_of(response)
-    in_vain = "Range" in response.request_info.headers and version.etag == before.etag
+    in_vain = "Range" in response.asked and version.etag == before.etag
     return replace(version, ranges=version.ranges and not in_vain)
 
 
-def _whole_length(response: aiohttp.ClientResponse, version: Version, span: Span) -> int | None:
+def _whole_length(response: Response, version: Version, span: Span) -> int | None:
     """The length of the whole that a part of it states; the part has to be the one that was asked for."""
     header = response.headers.get("Content-Range", "")
     etag = response.headers.get("ETag")
@@ -107,8 +106,8 @@ def _whole_length(response: aiohttp.ClientResponse, version: Version, span: Span
     return length
 
 
-async def _no_body(response: aiohttp.ClientResponse) -> RefusalError | SetbackError:
-    said = await _said(response)
+def _no_body(response: Response) -> RefusalError | SetbackError:
+    said = _said(response)
     status = response.status
     if status == _RANGE_NOT_SATISFIABLE:
         return SetbackError(said, starts_over=True)
@@ -121,9 +120,9 @@ async def _no_body(response: aiohttp.ClientResponse) -> RefusalError | SetbackEr
     return SetbackError(said, cause=Cause.HOST if host else Cause.NETWORK, wait=wait, whole_host=status in _BUSY)
 
 
-async def _said(response: aiohttp.ClientResponse) -> str:
+def _said(response: Response) -> str:
     """What the archive says when it gives no product, in its own words."""
-    body = (await response.content.read(4 * _WORDS)).decode(errors="replace")
+    body = (response.read(4 * _WORDS)).decode(errors="replace")
     words = " ".join(body.split())[:_WORDS]
     shown = f" ({words})" if words.isprintable() and words and "<" not in words else ""
     return f"the archive answered {response.status} {response.reason}{shown}"

@@ -1,16 +1,13 @@
-"""Downloads over HTTP: the engine in a thread of its own, so that the caller just iterates.
+"""Downloads over HTTP: the engine in threads of its own, so that the caller just iterates.
 
 Which products, and what the lockfile says of them, is decided elsewhere.
 """
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jwstsync.core.access import with_a_chance
@@ -27,9 +24,6 @@ if TYPE_CHECKING:
     from jwstsync.executors.server import Server
     from jwstsync.store.commit import Committer
     from jwstsync.store.parts import Parts
-
-_THREADS = 24
-"""That write, hash and wait for the disk; more than there are bodies that settle at once."""
 
 
 class DownloadExecutor:
@@ -53,13 +47,12 @@ class DownloadExecutor:
     def stop(self) -> None:
         """Ends the run soon; what is not done is deferred."""
         self._stopping = True
-        with suppress(RuntimeError):  # the loop has just been closed: there is nothing left to stop
-            self._stop()
+        self._stop()
 
     def run(self, fetches: Sequence[Fetch], watch: Watch) -> Iterator[Outcome]:
         """One outcome for each fetch, as soon as it is known."""
         outcomes: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
-        waiting = deque(fetches)
+        waiting = _Waiting(fetches)
         thread = threading.Thread(target=self._loop, args=(waiting, watch, outcomes.put), name="downloads")
         thread.start()
         unreached = 0
@@ -74,57 +67,51 @@ class DownloadExecutor:
         finally:
             self.stop()
             thread.join()
-        yield from (Deferred(fetch, "stopped before it was tried") for fetch in waiting)
+        yield from (Deferred(fetch, "stopped before it was tried") for fetch in waiting.rest())
 
-    def _loop(
-        self, waiting: deque[Fetch], watch: Watch, tell: Callable[[Outcome | BaseException | None], None]
-    ) -> None:
+    def _loop(self, waiting: _Waiting, watch: Watch, tell: Callable[[Outcome | BaseException | None], None]) -> None:
+        def told(outcome: Outcome) -> None:
+            tell(outcome)
+            for other in waiting.given_up(outcome):
+                watch.ended(other.fetch)
+                tell(other)
+
         try:
-            asyncio.run(self._download(waiting, watch, tell))
+            engine = Engine(self._server, self._parts, self._committer, watch, told, self._timing)
+            self._stop = engine.stop
+            if not self._stopping:
+                engine.run(waiting.next)
         except BaseException as error:  # noqa: BLE001 - raised again where the outcomes are read
             tell(error)
         tell(None)
 
-    async def _download(self, waiting: deque[Fetch], watch: Watch, tell: Callable[[Outcome], None]) -> None:
-        def told(outcome: Outcome) -> None:
-            tell(outcome)
-            for other in _given_up(waiting, outcome):
-                watch.ended(other.fetch)
-                tell(other)
 
-        engine = Engine(self._server, self._parts, self._committer, watch, told, self._timing)
-        loop = asyncio.get_running_loop()
-        loop.set_default_executor(ThreadPoolExecutor(_THREADS, "disk"))
-        self._stop = lambda: loop.call_soon_threadsafe(engine.stop)
-        if self._stopping:
-            engine.stop()
-        try:
-            await engine.run(_Queue(waiting))
-        finally:
-            self._stop = _nothing
+class _Waiting:
+    """The fetches that nobody has begun yet."""
 
+    def __init__(self, fetches: Sequence[Fetch]) -> None:
+        self._fetches = deque(fetches)
+        self._lock = threading.Lock()
 
-class _Queue:
-    """Fetches that are all known."""
-
-    def __init__(self, waiting: deque[Fetch]) -> None:
-        self._waiting = waiting
-
-    async def next(self) -> Fetch | None:
+    def next(self) -> Fetch | None:
         """The next fetch, or None when there is no more."""
-        return self._waiting.popleft() if self._waiting else None
+        with self._lock:
+            return self._fetches.popleft() if self._fetches else None
 
+    def rest(self) -> list[Fetch]:
+        """What was never begun."""
+        return list(self._fetches)
 
-def _given_up(waiting: deque[Fetch], outcome: Outcome) -> list[Failed]:
-    """What of the waiting is not tried because of an outcome; it waits no longer."""
-    if not isinstance(outcome, Failed) or outcome.cause not in REFUSALS:
-        return []
-    left, hopeless = with_a_chance(waiting, outcome.fetch)
-    waiting.clear()
-    waiting.extend(left)
-    proposal = outcome.fetch.wanted.proposal
-    why = f"not tried, as another exclusive product of proposal {proposal} was refused: {outcome.error}"
-    return [Failed(fetch, outcome.cause, why) for fetch in hopeless]
+    def given_up(self, outcome: Outcome) -> list[Failed]:
+        """What is not tried because of an outcome; it waits no longer."""
+        if not isinstance(outcome, Failed) or outcome.cause not in REFUSALS:
+            return []
+        with self._lock:
+            left, hopeless = with_a_chance(self._fetches, outcome.fetch)
+            self._fetches = deque(left)
+        proposal = outcome.fetch.wanted.proposal
+        why = f"not tried, as another exclusive product of proposal {proposal} was refused: {outcome.error}"
+        return [Failed(fetch, outcome.cause, why) for fetch in hopeless]
 
 
 def _unreached(before: int, outcome: Outcome) -> int:

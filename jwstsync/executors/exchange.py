@@ -1,31 +1,27 @@
 """One request and its answer: the bytes of a span, as they come, on their way to the part.
 
-What a status or a header means is said in `answers`; when to ask again, and what for, is the engine's business.
+How a server is asked is `connection`'s business, what its status or a header means is said in `answers`; when to ask
+again, and what for, is the engine's.
 """
 
 from __future__ import annotations
 
-import errno
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-import aiohttp
-
-from jwstsync.executors import Cause
 from jwstsync.executors.answers import SetbackError, check_answer
-from jwstsync.executors.group_commit import finished
-from jwstsync.executors.inflow import Inflow
+from jwstsync.executors.inflow import BATCH, Inflow
 from jwstsync.executors.pacing import Host, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import Event
 
     from jwstsync.executors.account import Account
+    from jwstsync.executors.connection import Connection, Response
     from jwstsync.executors.pacing import Timing
     from jwstsync.executors.server import Server
     from jwstsync.executors.transfer import Span, Transfer
-
-TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class AbandonedError(Exception):
@@ -33,11 +29,12 @@ class AbandonedError(Exception):
 
 
 class Exchange:
-    """Asks a server for spans.
+    """Asks a server for spans, for any thread.
 
     Args:
         server: Which one.
         timing: What is known of time.
+        stopped: Set when nobody waits any more.
         account: Who is told of the bytes.
         began: Called when a body begins that idle connections may share.
         wrote: Called now and then while a long body is written.
@@ -50,20 +47,21 @@ class Exchange:
         self,
         server: Server,
         timing: Timing,
+        stopped: Event,
         account: Account,
         *,
         began: Callable[[], None],
         wrote: Callable[[Transfer], None],
     ) -> None:
-        self.host = Host(timing, server.limit_rate)
+        self.host = Host(timing, server.limit_rate, stopped)
         self._server = server
         self._timing = timing
         self._account = account
         self._began = began
         self._wrote = wrote
 
-    async def stream(self, session: aiohttp.ClientSession, transfer: Transfer, span: Span) -> list[bytes]:
-        """Has the bytes of a span come and be written, and gives the last of them, which are still to be written.
+    def stream(self, connection: Connection, transfer: Transfer, span: Span) -> None:
+        """Has the bytes of a span come and be written.
 
         Raises:
             AbandonedError: They are no longer wanted.
@@ -71,57 +69,45 @@ class Exchange:
             SetbackError: They may be had later.
             OSError: They can not be written.
         """
-        await self.host.rested()
-        try:
-            address, headers = self._server.address(transfer.fetch.uri), _range_headers(transfer, span)
-            async with session.get(address, headers=headers) as response:
-                if not transfer.wants(span):
-                    raise AbandonedError
-                version = await check_answer(response, transfer, span)
-                if version is not None:
-                    self._account.start_over(transfer, span, version)
-                self._account.begin(transfer, anew=version is not None)
-                if transfer.version.ranges:
-                    self._began()
-                return await self._read(response, transfer, span)
-        except aiohttp.ConnectionTimeoutError as error:
-            raise SetbackError("not connected: nobody answered in time", cause=Cause.HOST) from error
-        except TimeoutError as error:
-            raise SetbackError(f"no byte came for {self._server.silence:g} s", cause=Cause.HOST) from error
-        except aiohttp.ClientConnectorError as error:
-            if error.errno in TOO_MANY_FILES:
-                raise OSError(error.errno, error.strerror) from error
-            raise SetbackError(f"not connected: {_text(error)}", cause=Cause.HOST) from error
-        except (aiohttp.ClientError, ConnectionError) as error:
-            raise SetbackError(f"the connection broke: {_text(error)}") from error
-
-    async def _read(self, response: aiohttp.ClientResponse, transfer: Transfer, span: Span) -> list[bytes]:
-        inflow = Inflow(transfer, span, self._timing.clock)
-        try:
-            await self._take(response, transfer, span, inflow)
-            await inflow.settle()
-        except BaseException:
-            with suppress(OSError):  # what has come may be of use to the next try
-                await finished(inflow.drain())
-            raise
-        if not transfer.wants(span):
-            raise AbandonedError
-        return inflow.rest()
-
-    async def _take(self, response: aiohttp.ClientResponse, transfer: Transfer, span: Span, inflow: Inflow) -> None:
-        limit = self._server.limit_rate
-        pace = Pace(self._timing, None if limit is None else limit / self._server.connections)
-        async for chunk in response.content.iter_any():
+        self.host.rested()
+        address, headers = self._server.address(transfer.fetch.uri), _range_headers(transfer, span)
+        with closing(connection.get(address, headers)) as response:
             if not transfer.wants(span):
                 raise AbandonedError
-            fits = inflow.take(chunk)
+            version = check_answer(response, transfer, span)
+            if version is not None:
+                self._account.start_over(transfer, span, version)
+            self._account.begin(transfer, anew=version is not None)
+            if transfer.version.ranges:
+                self._began()
+            self._read(response, transfer, span)
+
+    def _read(self, response: Response, transfer: Transfer, span: Span) -> None:
+        inflow = Inflow(transfer, span, self._timing.clock)
+        try:
+            self._take(response, transfer, span, inflow)
+        except BaseException:
+            with suppress(OSError):  # what has come may be of use to the next try
+                inflow.write()
+            raise
+        inflow.write()
+        if not transfer.wants(span):
+            raise AbandonedError
+
+    def _take(self, response: Response, transfer: Transfer, span: Span, inflow: Inflow) -> None:
+        limit = self._server.limit_rate
+        pace = Pace(self._timing, None if limit is None else limit / self._server.connections)
+        while not span.come and (chunk := response.read(BATCH)):
+            if not transfer.wants(span):
+                raise AbandonedError
+            is_last = inflow.take(chunk)
             self._account.update(transfer)
-            if not fits or (span.come and response.content.total_bytes < (response.content_length or 0)):
-                return  # the rest of the body is another connection's now
+            self.host.took(len(chunk))
+            if is_last:
+                break
             pace.check(len(chunk))
-            await self.host.took(len(chunk))
-            if inflow.due and not span.come:
-                await inflow.write()
+            if inflow.due:
+                inflow.write()
                 self._wrote(transfer)
         if span.end is None:
             transfer.learn(span, span.position + span.ahead)
@@ -137,7 +123,3 @@ def _range_headers(transfer: Transfer, span: Span) -> dict[str, str]:
     last = "" if span.end is None else str(span.end - 1)
     condition = {"If-Range": etag} if etag else {}
     return {"Range": f"bytes={span.position}-{last}"} | condition
-
-
-def _text(error: Exception) -> str:
-    return str(error) or type(error).__name__

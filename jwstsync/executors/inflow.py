@@ -1,11 +1,10 @@
-"""What comes for one span, on its way from the network to the part: written in batches, one while the next one comes.
+"""What comes for one span, on its way from the network to the part: written in batches of some size.
 
-A batch costs one change of threads however many chunks it has, and its bytes are all that is kept in memory.
+Encrypted bytes come in records of 16 kB; to write and hash each by itself would cost more than to put them together.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,8 +12,8 @@ if TYPE_CHECKING:
 
     from jwstsync.executors.transfer import Span, Transfer
 
-BATCH = 1 << 20
-"""Bytes that are written at once; smaller products are never written in pieces."""
+BATCH = 1 << 18
+"""Bytes that are written at once."""
 _LONGEST_WAIT = 0.5  # seconds after which what has come is written, however little it is
 
 
@@ -34,63 +33,28 @@ class Inflow:
         self._chunks: list[bytes] = []
         self._size = 0
         self._since = clock()
-        self._write: asyncio.Future[int] | None = None
         span.ahead = 0
 
     def take(self, chunk: bytes) -> bool:
-        """Takes the next bytes as far as the span goes; False where it goes no further than that."""
+        """Takes the next bytes as far as the span goes, and tells whether they were the last of it."""
         room = len(chunk) if self._span.end is None else self._span.left
         self._chunks.append(chunk if room >= len(chunk) else chunk[:room])
         self._size += len(self._chunks[-1])
         self._span.ahead += len(self._chunks[-1])
-        return room >= len(chunk)
+        return self._span.come
 
     @property
     def due(self) -> bool:
         """Whether it is time to write."""
         return self._size >= BATCH or (self._size > 0 and self._clock() - self._since >= _LONGEST_WAIT)
 
-    def rest(self) -> list[bytes]:
-        """What is still to be written, and no longer this object's business."""
+    def write(self) -> None:
+        """Writes what has come; what can not be written is gone, and nothing may come after it.
+
+        Raises:
+            OSError: The disk is full, say.
+        """
         chunks, self._chunks, self._size = self._chunks, [], 0
-        return chunks
-
-    async def write(self) -> None:
-        """Begins to write what has come, once what came before is written.
-
-        Raises:
-            OSError: What came before could not be written.
-        """
-        await self.settle()
         self._since = self._clock()
-        loop = asyncio.get_running_loop()
-        self._write = loop.run_in_executor(None, self._transfer.write, self._span, self.rest())
-
-    async def settle(self) -> None:
-        """Waits until all that was begun is written, also where it is cancelled meanwhile.
-
-        Raises:
-            OSError: It could not be written.
-        """
-        write, self._write = self._write, None
-        if write is None:
-            return
-        try:
-            await asyncio.wait([write])
-        except asyncio.CancelledError:
-            self._write = write
-            raise
-        try:
-            write.result()
-        except OSError:
-            self.rest()  # what came after must never be written in the place of what was not
-            raise
-
-    async def drain(self) -> None:
-        """Writes all that has come, so that it is not lost.
-
-        Raises:
-            OSError: It could not be written.
-        """
-        await self.write()
-        await self.settle()
+        if chunks:
+            self._transfer.write(self._span, chunks[0] if len(chunks) == 1 else b"".join(chunks))

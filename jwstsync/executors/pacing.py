@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from jwstsync.core.retry import Pauses
@@ -13,7 +13,8 @@ from jwstsync.executors import Cause
 from jwstsync.executors.answers import SetbackError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
+    from threading import Event
 
 _STALL_WINDOW = 30.0  # seconds
 _STALL_RATE = 1000.0  # bytes a second
@@ -21,6 +22,10 @@ _STALL_RATE = 1000.0  # bytes a second
 
 def _chance() -> float:
     return random.random()  # noqa: S311 - spreads requests, keeps no secret
+
+
+def _sleep(seconds: float, stopped: Event) -> None:
+    stopped.wait(max(0.0, seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +36,14 @@ class Timing:
         pauses: How long a transfer waits before it is tried again.
         stall_window: Seconds of too few bytes that make a stall.
         clock: The seconds since some moment.
-        sleep: Waits so many seconds.
+        sleep: Waits so many seconds, or until an event is set.
         chance: A random number from 0 to 1.
     """
 
     pauses: Pauses = field(default_factory=Pauses)
     stall_window: float = _STALL_WINDOW
     clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    sleep: Callable[[float, Event], object] = _sleep
     chance: Callable[[], float] = _chance
 
 
@@ -48,29 +53,35 @@ class Host:
     Args:
         timing: What is known of time.
         limit_rate: Bytes a second at most, if there is a limit.
+        stopped: Set when nobody waits any more.
     """
 
-    def __init__(self, timing: Timing, limit_rate: float | None) -> None:
+    def __init__(self, timing: Timing, limit_rate: float | None, stopped: Event) -> None:
         self._timing = timing
         self._limit = limit_rate
+        self._stopped = stopped
+        self._lock = Lock()
         self._rests_until = self._free_at = timing.clock()
 
     def rest_for(self, seconds: float) -> None:
         """Has everything wait so long, from now."""
-        self._rests_until = max(self._rests_until, self._timing.clock() + seconds)
+        with self._lock:
+            self._rests_until = max(self._rests_until, self._timing.clock() + seconds)
 
-    async def rested(self) -> None:
+    def rested(self) -> None:
         """Waits until the server may be asked."""
-        while (left := self._rests_until - self._timing.clock()) > 0:
-            await self._timing.sleep(left)
+        while not self._stopped.is_set() and (left := self._rests_until - self._timing.clock()) > 0:
+            self._timing.sleep(left, self._stopped)
 
-    async def took(self, count: int) -> None:
+    def took(self, count: int) -> None:
         """Waits until so many bytes may have come."""
         if self._limit is None:
             return
-        now = self._timing.clock()
-        self._free_at = max(self._free_at, now) + count / self._limit
-        await self._timing.sleep(self._free_at - now)
+        with self._lock:
+            now = self._timing.clock()
+            self._free_at = max(self._free_at, now) + count / self._limit
+            wait = self._free_at - now
+        self._timing.sleep(wait, self._stopped)
 
 
 class Pace:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
-from yarl import URL
-
 from jwstsync.core.checksums import CONFIRMED, Trust
-from jwstsync.hosts import may_see_token
+from jwstsync.hosts import Origin, may_see_token, origin_of
 
-_READ_BUFFER = 1 << 18
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
 _CONNECT_TIMEOUT = 30.0  # seconds
 _LONGEST_SILENCE = 60.0  # seconds
+_PROXY_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """What stands between this machine and a server.
+
+    Attributes:
+        host: Its name.
+        port: Where it listens.
+        headers: What it is sent, and the server is not.
+    """
+
+    host: str
+    port: int
+    headers: dict[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Server:
     """Where products are downloaded from, and how it is talked to.
 
@@ -40,48 +59,49 @@ class Server:
     trust: Trust = CONFIRMED
     limit_rate: float | None = None
 
-    def address(self, uri: str) -> URL:
+    def address(self, uri: str) -> str:
         """Where a product is downloaded; ``:`` and ``/`` of its name stay as they are."""
-        return URL(f"{self.url}/api/v0.1/Download/file").with_query(uri=uri)
+        return f"{self.url}/api/v0.1/Download/file?uri={quote_plus(uri, safe=':/')}"
 
     @property
     def silence(self) -> float:
         """Seconds without a byte after which a connection is dead."""
         return min(self.timeout, _LONGEST_SILENCE)
 
-    def session(self) -> aiohttp.ClientSession:
-        """A session without aiohttp's limit of 300 s for a whole download, and with one for silence.
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds after which a connection is not made."""
+        return min(_CONNECT_TIMEOUT, self.timeout)
 
-        The environment's proxies are looked up here, once: ``trust_env`` would have aiohttp look through the whole
-        environment, and read ~/.netrc, for every request. A redirect takes the proxy of the archive's own address.
+    @cached_property
+    def tls_context(self) -> SSLContext:
+        """Whom to trust: what the system does, or the environment's ``SSL_CERT_FILE`` says."""
+        import ssl  # noqa: PLC0415 - only where it is needed
+
+        return ssl.create_default_context()
+
+    @cached_property
+    def _proxies(self) -> dict[str, str]:
+        return getproxies()
+
+    def proxy(self, origin: Origin) -> Proxy | None:
+        """The proxy that the environment names for a server, if any; one without a scheme is meant as http.
+
+        Raises:
+            ValueError: It is not an address.
         """
-        connect = min(_CONNECT_TIMEOUT, self.timeout)
-        return aiohttp.ClientSession(
-            headers={"User-Agent": self.agent, "Accept-Encoding": "identity"},
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=self.silence),
-            connector=aiohttp.TCPConnector(limit=self.connections),
-            auto_decompress=False,
-            read_bufsize=_READ_BUFFER,
-            middlewares=[self._authorized],
-            cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=self._proxy(),
-        )
-
-    def _proxy(self) -> URL | None:
-        """The proxy that the environment names for the archive, with the name and password in its address."""
-        url = URL(self.url)
-        address = getproxies().get(url.scheme)
-        host = url.host or ""
-        port = f":{url.explicit_port}" if url.explicit_port else ""
-        if not address or proxy_bypass((f"[{host}]" if port and ":" in host else host) + port):
+        scheme, host, port = origin
+        address = self._proxies.get(scheme)
+        bracketed = f"[{host}]" if ":" in host else host
+        if not address or proxy_bypass(f"{bracketed}:{port}"):
             return None
-        return URL(address if "://" in address else f"http://{address}")  # curl takes it so too
+        parts = urlsplit(address if "://" in address else f"http://{address}")  # curl takes it so too
+        login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+        headers = {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"} if parts.username else {}
+        return Proxy(parts.hostname or "", parts.port or _PROXY_PORTS.get(parts.scheme, 80), headers)
 
-    async def _authorized(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        """Sends the token to whom it is for, also after a redirect, and nothing that was found in an address."""
-        request.headers.popall("Authorization", None)
-        if self.token and may_see_token(request.url, URL(self.url)):
-            request.headers["Authorization"] = f"token {self.token}"
-        return await handler(request)
+    def authorization(self, origin: Origin) -> dict[str, str]:
+        """The header with the token, for a server that may see it; nothing for all others."""
+        if not self.token or not may_see_token(origin, origin_of(self.url)):
+            return {}
+        return {"Authorization": f"token {self.token}"}

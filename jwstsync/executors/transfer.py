@@ -1,8 +1,8 @@
 """One product on its way: which bytes are here, who fetches the others, and which version of the product they are of.
 
 No network here: `engine` asks, this keeps the books. A span is fetched by one connection; an idle connection may take
-over the later half of one that is worth it. Bytes are written, hashed and read again in threads; everything else is
-for the event loop's own.
+over the later half of one that is worth it. Each span is written by one thread at a time; the books of a transfer are
+for whoever holds the engine's.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.retry import Patience
 from jwstsync.store.commit import landing_of_part
+from jwstsync.store.formats import open_file_problem
 from jwstsync.store.hashing import Hasher
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Transfer:
     joined: bool = False
     counted: int = 0
     _descriptor: int = -1
+    _begun: bool = False
     _hasher: Hasher = field(init=False)
     _noted: int = 0
     _beginnings: int = 0
@@ -125,10 +127,14 @@ class Transfer:
         return Hasher(with_md5=self.fetch.pinned_md5 is None)
 
     def _open(self) -> int:
-        """The part's file, begun when its first bytes are written; what lies behind the noted ranges is cut off."""
+        """The part's file; when it is opened for the first time, what lies behind the noted ranges is cut off."""
         if self._descriptor < 0:
-            self._descriptor = os.open(self.part.path, os.O_RDWR | os.O_CREAT, 0o666)
-            os.ftruncate(self._descriptor, max((end for _, end in self.part.note.ranges), default=0))
+            noted = max((end for _, end in self.part.note.ranges), default=0)
+            anew = os.O_TRUNC if not noted and not self._begun else 0
+            self._descriptor = os.open(self.part.path, os.O_RDWR | os.O_CREAT | anew, 0o666)
+            if noted and not self._begun:
+                os.ftruncate(self._descriptor, noted)
+            self._begun = True
         return self._descriptor
 
     def close(self) -> None:
@@ -142,6 +148,8 @@ class Transfer:
     def restart(self, version: Version, span: Span) -> None:
         """Throws away what has come, for another version of the product; ``span`` is all that is left to fetch."""
         with self._noting, self._writing:
+            if self.over:
+                return
             span.position, span.end, span.ahead = 0, version.length, 0
             self.version = version
             self.length_was_told = version.length is not None
@@ -178,7 +186,10 @@ class Transfer:
     @property
     def arrived(self) -> int:
         """The bytes that are written or about to be."""
-        return self.received + sum(span.ahead for span in self.spans)
+        length = self.version.length
+        if length is None:
+            return self.received + sum(span.ahead for span in self.spans)
+        return length - sum(span.left for span in self.spans)
 
     @property
     def ranges(self) -> list[Range]:
@@ -195,7 +206,7 @@ class Transfer:
         """Whether every byte has come."""
         return all(span.come for span in self.spans)
 
-    def write(self, span: Span, chunks: Sequence[bytes]) -> int:
+    def write(self, span: Span, chunk: bytes) -> int:
         """Writes and hashes the next bytes of a span, and tells how many; 0 where they are no longer wanted.
 
         For any thread; one at a time for each span.
@@ -207,10 +218,9 @@ class Transfer:
             if not self.wants(span):
                 return 0
             beginning, hasher, start = self._beginnings, self._hasher, span.position
-            written = _write_all(self._open(), chunks, start)
+            written = _write_all(self._open(), chunk, start)
         if hasher.size == start:
-            for chunk in chunks:
-                hasher.update(chunk)
+            hasher.update(chunk)
         with self._writing:
             if beginning != self._beginnings:
                 return 0
@@ -275,6 +285,14 @@ class Transfer:
             self._hasher.update(chunk)
         return self._hasher.digest()
 
+    def format_problem(self, size: int) -> str | None:
+        """What is wrong with the form of the whole, whose length this is, or None.
+
+        Raises:
+            OSError: It can not be read.
+        """
+        return open_file_problem(self._open(), self.fetch.path.rpartition("/")[2], size)
+
     def landing(self, digest: Digest) -> Landing:
         """The landing of bytes that are believed, once they are durable; the part is closed then.
 
@@ -283,19 +301,16 @@ class Transfer:
         """
         fetch = self.fetch
         locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
-        landing = landing_of_part(self.part.path, locked, digest, aside=fetch.aside)
-        self.close()  # only now: to be opened again for another try would cut the part to what is noted
+        landing = landing_of_part(self.part.path, self._open(), locked, digest, aside=fetch.aside)
+        self.close()
         return landing
 
 
-def _write_all(descriptor: int, chunks: Sequence[bytes], position: int) -> int:
-    start = position
-    for chunk in chunks:
-        view = memoryview(chunk)
-        while view:  # a disk that gets full takes a part, and says so only when it is asked again
-            count = os.pwrite(descriptor, view, position)
-            view, position = view[count:], position + count
-    return position - start
+def _write_all(descriptor: int, chunk: bytes, position: int) -> int:
+    written = os.pwrite(descriptor, chunk, position)
+    while written < len(chunk):  # a disk that gets full takes a part, and says so only when it is asked again
+        written += os.pwrite(descriptor, memoryview(chunk)[written:], position + written)
+    return written
 
 
 def _missing(ranges: Sequence[Range], length: int | None) -> Iterator[Span]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from jwstsync.core.checksums import Belief
 from jwstsync.executors import Cause
 from jwstsync.executors.answers import RefusalError
-from jwstsync.store.formats import format_problem
 
 if TYPE_CHECKING:
     from jwstsync.core.checksums import Trust
@@ -54,7 +53,7 @@ class Judge:
             RefusalError: They are not believed for good.
             OSError: They can not be read.
         """
-        form = format_problem(transfer.part.path, transfer.fetch.path.rpartition("/")[2])
+        form = transfer.format_problem(digest.size)
         doubt = self._doubt(transfer, digest, form)
         agreed = form is None and digest == transfer.previous and doubt is not None and doubt.cause is Cause.BYTES
         if doubt is None or agreed:

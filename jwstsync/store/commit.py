@@ -56,13 +56,16 @@ class Landing:
     aside: str | None = TRASH
 
 
-def landing_of_part(part: Path, locked: LockedProduct, digest: Digest, *, aside: str | None = TRASH) -> Landing:
-    """The landing of a part whose bytes were verified, once they are durable.
+def landing_of_part(
+    part: Path, descriptor: int, locked: LockedProduct, digest: Digest, *, aside: str | None = TRASH
+) -> Landing:
+    """The landing of a part whose bytes were verified, once they are durable; it is open as ``descriptor``.
 
     Raises:
         OSError: They can not be synced.
     """
-    return Landing(part, locked, digest, _synced_mtime(part), aside)
+    os.fsync(descriptor)
+    return Landing(part, locked, digest, os.fstat(descriptor).st_mtime_ns, aside)
 
 
 def landing_in_place(place: Path, locked: LockedProduct, digest: Digest) -> Landing:

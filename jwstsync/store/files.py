@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """What the operating system says when nothing can be written any more."""
+TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+"""What it says when no file can be opened for now."""
 _TEMPORARY = ".tmp"
 
 

@@ -6,6 +6,7 @@ A format signature tells a product from an error page or a torn body; it does no
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,10 +35,23 @@ def format_problem(path: Path, name: str) -> str | None:
     Raises:
         OSError: It can not be read.
     """
-    suffix = name[name.rfind(".") :].lower()
-    size = path.stat().st_size
     with path.open("rb") as file:
-        start = file.read(512)
+        return open_file_problem(file.fileno(), name, path.stat().st_size)
+
+
+def open_file_problem(descriptor: int, name: str, size: int) -> str | None:
+    """What is wrong with the form of a file that is open, or None; it is read where it stands, and stays open.
+
+    Args:
+        descriptor: The file.
+        name: The product's file name, whose end tells the format.
+        size: Its length in bytes.
+
+    Raises:
+        OSError: It can not be read.
+    """
+    suffix = name[name.rfind(".") :].lower()
+    start = os.pread(descriptor, 512, 0)
     if size == 0:
         return "is empty"
     if suffix in _MAGIC and not start.startswith(_MAGIC[suffix]):
@@ -45,15 +59,15 @@ def format_problem(path: Path, name: str) -> str | None:
     if suffix == ".fits" and size % FITS_BLOCK:
         return f"is not whole FITS: {size} bytes are no multiple of {FITS_BLOCK}"
     if suffix == ".json":
-        return _json_problem(path, size)
+        return _json_problem(descriptor, size)
     return _page_problem(start, suffix)
 
 
-def _json_problem(path: Path, size: int) -> str | None:
+def _json_problem(descriptor: int, size: int) -> str | None:
     if size > _LARGEST_JSON:
         return None
     try:
-        json.loads(path.read_bytes())
+        json.loads(os.pread(descriptor, size, 0))
     except (ValueError, RecursionError) as error:
         return f"is not JSON: {error}"
     return None

@@ -88,7 +88,7 @@ def download_executor(
     limit_rate: float | None = None,
 ) -> Executor:
     """The executor that downloads from the manifest's archive, at most so many bytes a second."""
-    from jwstsync.executors.download import DownloadExecutor  # noqa: PLC0415 - aiohttp takes 0.3 s
+    from jwstsync.executors.download import DownloadExecutor  # noqa: PLC0415 - its HTTP client takes time to load
     from jwstsync.executors.server import Server  # noqa: PLC0415
 
     server = Server(

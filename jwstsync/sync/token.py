@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yarl import URL
-
 from jwstsync.archive.auth import ENVIRONMENT, Found, find_token, hidden, plain_token, refusal
 from jwstsync.errors import ArchiveError, TokenError
 from jwstsync.hosts import is_for_mast_tokens
@@ -76,7 +74,7 @@ class Token:
 
     def _sought(self) -> Found:
         url = self._manifest.archive.url
-        if self._settings.archive_url is None and not is_for_mast_tokens(URL(url)):
+        if self._settings.archive_url is None and not is_for_mast_tokens(url):
             self._feedback.warn(
                 f"archive.url = {url}: not one of MAST's hosts, and so not shown your token; "
                 "JWSTSYNC_ARCHIVE_URL with the same address says that it may see it"

@@ -35,7 +35,7 @@ from jwstsync.executors.engine import Engine
 from jwstsync.settings import read_settings
 
 
-async def broken(self, *_):
+def broken(self, *_):
     raise ZeroDivisionError(f"{self._server} {read_settings()}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import threading
 from collections import Counter
@@ -84,11 +83,10 @@ class FakeTime:
         self.now += self.tick
         return self.now
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, _: threading.Event) -> None:
         """Takes no time at all."""
         self.slept.append(seconds)
         self.now += seconds
-        await asyncio.sleep(0)
 
     @property
     def timing(self) -> Timing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from jwstsync.core.plan import Fetch
     from jwstsync.store.commit import Landing
     from tests.executors.bench import Bench
 
@@ -106,22 +104,6 @@ def test_closed_early_ends_everything(bench: Bench, taken: int) -> None:
     assert bench.server.asked_for("c.fits") == []
 
 
-class LoopCounts(Counts):
-    """A watch that knows the loop in which downloads run."""
-
-    loop: asyncio.AbstractEventLoop
-
-    def started(self, fetch: Fetch, size: int | None) -> None:
-        """Notes a transfer and its loop."""
-        super().started(fetch, size)
-        self.loop = asyncio.get_running_loop()
-
-    def wait_until_idle(self) -> None:
-        """Returns once everything that the loop had to do at this moment is done."""
-        for _ in range(5):
-            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.loop).result(PATIENCE)
-
-
 class Interrupted(Committer):
     """A committer during whose work something happens."""
 
@@ -144,18 +126,19 @@ def interrupted(bench: Bench) -> Interrupted:
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_commit_once_begun_is_done(bench: Bench, interrupted: Interrupted, times: int) -> None:
     """A stop, however often, in the middle of a commit waits for it, and tells the product as done."""
-    watch = LoopCounts()
     executor = bench.executor(connections=1)
 
     def stop() -> None:
         for _ in range(times):
             executor.stop()
-            watch.wait_until_idle()
+        for thread in threading.enumerate():
+            if thread.name == "connection":
+                thread.join(PATIENCE)
 
     interrupted.happens = stop
     fetches = [bench.offer("a.fits", fits()), bench.offer("b.fits", fits(), held(fits(), bench.server.gate()))]
 
-    outcomes = list(executor.run(fetches, watch))
+    outcomes = list(executor.run(fetches, bench.watch))
 
     assert names(outcomes) == ["a.fits"]
     assert names(outcomes, Deferred) == ["b.fits"]

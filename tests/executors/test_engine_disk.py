@@ -14,7 +14,7 @@ from tests.executors.bench import BLOCK, bench_at, fits, names
 from tests.executors.fault_server import ranged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.executors.bench import Bench
@@ -40,11 +40,11 @@ def test_a_batch_that_is_not_written_is_not_passed_over(
     fetch = bench.offer("a.txt", LARGE, ranged(LARGE))
     write_all, left = transfer._write_all, [number]  # noqa: SLF001 - one write of many is to fail
 
-    def write(descriptor: int, chunks: Sequence[bytes], position: int) -> int:
+    def write(descriptor: int, chunk: bytes, position: int) -> int:
         left[0] -= 1
         if left[0] == 0:
             raise OSError(code, os.strerror(code))
-        return write_all(descriptor, chunks, position)
+        return write_all(descriptor, chunk, position)
 
     monkeypatch.setattr(transfer, "_write_all", write)
     for _ in range(2):

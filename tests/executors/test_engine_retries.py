@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from tests.executors.fault_server import (
 )
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -137,12 +138,12 @@ class Meeting(FakeTime):
         super().__init__()
         self._bench, self._gate = bench, gate
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, _: threading.Event) -> None:
         """Frees the other connection, and sees what it does."""
         self._gate.open()
         self.slept.append(seconds)
-        while len(self._bench.server.asked_for("c.fits")) + len(self.slept) < 2:  # noqa: ASYNC110 - another thread's
-            await asyncio.sleep(0)
+        while len(self._bench.server.asked_for("c.fits")) + len(self.slept) < 2:
+            time.sleep(0.001)  # it is another thread's turn
         self.now += seconds
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.executors import Deferred, engine
+from jwstsync.executors import Deferred, running
 from jwstsync.executors.transfer import WORTH_SPLITTING
 from tests.core.strategies import md5_of
 from tests.executors.bench import BLOCK, Counts, bench_at, fits, names
@@ -27,7 +27,7 @@ SMALL = 4 * BLOCK
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """An empty root, a server to fill it from, and files that are worth sharing although they are small."""
-    monkeypatch.setattr(engine, "WORTH_SPLITTING", SMALL)
+    monkeypatch.setattr(running, "WORTH_SPLITTING", SMALL)
     with bench_at(tmp_path, monkeypatch) as bench:
         yield bench
 

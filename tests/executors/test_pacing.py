@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,17 +20,11 @@ def waits(*counts: int, rate: float | None = RATE, pause: float = 0) -> list[flo
     """How long each connection waits after its bytes, when all of them come at once, or ``pause`` seconds apart."""
     now, slept = 0.0, list[float]()
 
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    async def take() -> None:
-        nonlocal now
-        host = Host(Timing(clock=lambda: now, sleep=sleep), rate)
-        for count in counts:
-            await host.took(count)
-            now += pause
-
-    asyncio.run(take())
+    timing = Timing(clock=lambda: now, sleep=lambda seconds, _: slept.append(seconds))
+    host = Host(timing, rate, threading.Event())
+    for count in counts:
+        host.took(count)
+        now += pause
     return slept
 
 

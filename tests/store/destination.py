@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from hypothesis import settings
@@ -93,7 +94,11 @@ class Destination:
         """Verified bytes in a part, ready to be committed."""
         part = self.tree.parts_folder / f"{name}.part"
         part.write_bytes(content)
-        return landing_of_part(part, product(name, content), digest_of(content), aside=aside)
+        descriptor = os.open(part, os.O_RDONLY)
+        try:
+            return landing_of_part(part, descriptor, product(name, content), digest_of(content), aside=aside)
+        finally:
+            os.close(descriptor)
 
     def committer(self, continues: str = NO_LOCKFILE) -> tuple[Committer, Journal]:
         """What a run on the lockfile commits with."""

@@ -215,7 +215,8 @@ class FakeExecutor:
             self._parts.discard(part)
             return Failed(fetch, Cause.MISMATCH, "bytes differ from those that are locked")
         locked = fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
-        landing = landing_of_part(part.path, locked, digest, aside=fetch.aside)
+        with part.path.open("rb") as file:
+            landing = landing_of_part(part.path, file.fileno(), locked, digest, aside=fetch.aside)
         [error] = self._committer.commit([landing])
         return Done(fetch, locked) if error is None else Failed(fetch, Cause.DISK, str(error))
 
