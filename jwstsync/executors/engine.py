@@ -155,7 +155,7 @@ class Engine:
             self._books.notify_all()
 
     def _next_work(self, next_fetch: Callable[[], Fetch | None]) -> tuple[Transfer, Span] | None:
-        """A new fetch; else, for an idle connection, a span that nobody fetches or half of one that is long."""
+        """A new fetch; else, for an idle connection, a span that nobody fetches or a piece of one that is long."""
         while True:
             with self._books:
                 found = self._chosen(next_fetch)
@@ -167,7 +167,7 @@ class Engine:
     def _chosen(self, next_fetch: Callable[[], Fetch | None]) -> tuple[Transfer, Span] | Fetch | None:
         while not self._stopped.is_set():
             work = (
-                self._running.left_over() or self._begun(next_fetch) or self._running.half()
+                self._running.left_over() or self._begun(next_fetch) or self._running.shared(self._server.connections)
             )
             if work is not None:
                 return work

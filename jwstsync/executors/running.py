@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jwstsync.executors.transfer import WORTH_SPLITTING, Span, Transfer
-
 if TYPE_CHECKING:
+    from jwstsync.executors.transfer import Span, Transfer
     from jwstsync.store.hashing import Digest
+
+WORTH_SHARING = 32_000_000
+"""Bytes still to come of a file that several connections may share."""
+_LEAST_SHARE = 1 / 8
+"""Of that: what is less is not worth a request of its own."""
 
 
 class Running:
@@ -61,11 +65,24 @@ class Running:
                     return transfer, span
         return None
 
-    def half(self) -> tuple[Transfer, Span] | None:
-        """The later half of the span of which most is still to come, taken; None where none is worth it."""
-        able = (transfer for transfer in self._coming.values() if transfer.version.ranges and not transfer.over)
-        spans = [(span.left, transfer, span) for transfer in able for span in transfer.spans]
-        longest = max(spans, key=lambda entry: entry[0], default=None)
-        if longest is None or longest[0] < max(2, WORTH_SPLITTING):
-            return None
-        return longest[1], longest[1].split(longest[2])
+    def shared(self, connections: int) -> tuple[Transfer, Span] | None:
+        """A piece of a large file, taken, where one is worth it.
+
+        All that is still to come of large files is cut at once so that each connection can have an equal part of it:
+        three files on four connections end at the same time.
+        """
+        able = [transfer for transfer in self._coming.values() if _is_worth_sharing(transfer)]
+        least = int(WORTH_SHARING * _LEAST_SHARE)
+        piece = max(least, -(-sum(_left_of(transfer) for transfer in able) // connections))
+        for transfer in able:
+            for span in [span for span in transfer.spans if span.left >= piece + least]:
+                transfer.cut(span, piece, least)
+        return self.left_over() if able else None
+
+
+def _is_worth_sharing(transfer: Transfer) -> bool:
+    return transfer.version.ranges and not transfer.over and _left_of(transfer) >= WORTH_SHARING
+
+
+def _left_of(transfer: Transfer) -> int:
+    return sum(span.left for span in transfer.spans)

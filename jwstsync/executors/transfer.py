@@ -1,7 +1,7 @@
 """One product on its way: which bytes are here, who fetches the others, and which version of the product they are of.
 
-No network here: `engine` asks, this keeps the books. A span is fetched by one connection; an idle connection may take
-over the later half of one that is worth it. Each span is written by one thread at a time; the books of a transfer are
+No network here: `engine` asks, this keeps the books. A span is fetched by one connection; idle connections take pieces
+that are cut from those of others. Each span is written by one thread at a time; the books of a transfer are
 for whoever holds the engine's.
 """
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from jwstsync.store.hashing import Digest
     from jwstsync.store.parts import Part, Range
 
-WORTH_SPLITTING = 32 << 20
-"""Bytes still to come in a span that two connections may share."""
 _NOTED_EVERY = 64 << 20  # bytes between two notes of what is durable
 _CHUNK = 1 << 20
 
@@ -228,15 +226,22 @@ class Transfer:
             span.ahead -= written
             return written
 
-    def split(self, span: Span) -> Span:
-        """The later half of what a span still lacks, as a span of its own."""
+    def cut(self, span: Span, piece: int, least: int) -> None:
+        """Leaves a span so many of the bytes still to come; the others become spans of that length, or a little more.
+
+        Args:
+            span: What is cut.
+            piece: The bytes of each.
+            least: A rest that is shorter goes with the last of them.
+        """
         if span.end is None:
-            raise ValueError("a span without an end has no half")
-        middle = span.end - span.left // 2
-        later = Span(middle, span.end, taken=True)
-        span.end = middle
-        self.spans.append(later)
-        return later
+            raise ValueError("a span without an end can not be cut")
+        end = span.end
+        span.end = start = end - span.left + piece
+        while start < end:
+            stop = start + piece if end - start >= piece + least else end
+            self.spans.append(Span(start, stop))
+            start = stop
 
     @property
     def worth_noting(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jwstsync.executors import Deferred, running
-from jwstsync.executors.transfer import WORTH_SPLITTING
+from jwstsync.executors.running import WORTH_SHARING
 from tests.core.strategies import md5_of
 from tests.executors.bench import BLOCK, Counts, bench_at, fits, names
 from tests.executors.fault_server import ranged, whole
@@ -27,7 +27,7 @@ SMALL = 4 * BLOCK
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """An empty root, a server to fill it from, and files that are worth sharing although they are small."""
-    monkeypatch.setattr(running, "WORTH_SPLITTING", SMALL)
+    monkeypatch.setattr(running, "WORTH_SHARING", SMALL)
     with bench_at(tmp_path, monkeypatch) as bench:
         yield bench
 
@@ -59,7 +59,7 @@ class Opening(Counts):
 
 def test_only_large_files_are_shared() -> None:
     """Files are shared that have at least 32 MB still to come."""
-    assert WORTH_SPLITTING == 32 << 20
+    assert WORTH_SHARING == 32_000_000
 
 
 def test_idle_connections_take_halves(bench: Bench) -> None:
