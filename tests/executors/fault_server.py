@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
 PATIENCE = 30.0
@@ -72,13 +73,17 @@ class Gate:
 class FaultServer:
     """The server, at work while its context lasts.
 
+    Args:
+        tls: What it shows its clients, where it is to be asked over https.
+
     Attributes:
         requests: What was asked, in order.
         busiest: The most requests that were under way at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Asked] = []
+        self._tls = tls
         self.busiest = 0
         self._under_way = 0
         self._answers: defaultdict[str, list[Answer]] = defaultdict(list)
@@ -98,7 +103,7 @@ class FaultServer:
     @property
     def url(self) -> str:
         """Where it is, as an archive's address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def answer(self, name: str, *answers: Answer) -> None:
         """Has requests for a product answered one after the other so, and all later ones like the last."""
@@ -115,7 +120,7 @@ class FaultServer:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = await asyncio.start_server(self._converse, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._converse, "127.0.0.1", 0, ssl=self._tls)
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stopping.wait()
