@@ -22,7 +22,7 @@ _COMMANDS = {
     "plan": ("jwstsync.cli.compare", "Show what apply would do."),
     "apply": ("jwstsync.cli.apply", "Make the disk what the manifest says, and lock it."),
     "status": ("jwstsync.cli.compare", "Compare the lockfile with the disk, without the network."),
-    "verify": ("jwstsync.cli.compare", "Hash every locked file; what is wrong, the next apply repairs."),
+    "verify": ("jwstsync.cli.verify", "Hash every locked file; what is wrong, the next apply repairs."),
     "login": ("jwstsync.cli.access", "Check a MAST token and store it in the keyring."),
     "whoami": ("jwstsync.cli.access", "Tell whose token is used, and what it is good for."),
     "logout": ("jwstsync.cli.access", "Remove the token from the keyring."),

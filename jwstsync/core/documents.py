@@ -16,6 +16,8 @@ from jwstsync.core.conditions import day_of
 from jwstsync.core.plan import Action, ActionKind, Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from jwstsync.core.comparison import Change
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.selection import Selected
@@ -114,6 +116,10 @@ class PlanDocument(TypedDict):
     versions: Annotated[
         Amount | None, Field(description="the old versions that are kept; null where they are not counted")
     ]
+    remaining: Annotated[
+        Amount | None,
+        Field(description="what a verification has still to hash, and so is in no action; null for others"),
+    ]
     stale: Annotated[int, Field(description="how many of the products wait to be made anew in the archive")]
     idle_rules: Annotated[list[str], Field(description="the rules that take no listed product")]
     warnings: Annotated[list[str], Field(description="what could not be found out, and what was done without it")]
@@ -159,7 +165,12 @@ Event = Annotated[VersionEvent | ProductEvent | SummaryEvent, Field(discriminato
 
 
 def plan_document(
-    plan: Plan, subject: Subject, *, all_actions: bool, versions: tuple[int, int] | None = None
+    plan: Plan,
+    subject: Subject,
+    *,
+    all_actions: bool,
+    versions: tuple[int, int] | None = None,
+    remaining: Iterable[LockedProduct] | None = None,
 ) -> PlanDocument:
     """The JSON document of a plan.
 
@@ -168,6 +179,7 @@ def plan_document(
         subject: The schema's name.
         all_actions: List what is kept too, not only what changes.
         versions: How many old versions are kept, and their bytes, where they were counted.
+        remaining: What a verification has still to hash.
     """
     listed = (action for action in plan.actions if all_actions or action.kind is not ActionKind.KEEP)
     failed = [ErrorEntry(proposal=proposal, uri=None, error=error) for proposal, error in plan.goal.failed.items()]
@@ -184,6 +196,7 @@ def plan_document(
         "errors": [*failed, *empty, *refused],
         "kept_at": None if kept_at is None else datetime.fromtimestamp(kept_at, UTC).isoformat(timespec="seconds"),
         "versions": None if versions is None else {"files": versions[0], "bytes": versions[1]},
+        "remaining": None if remaining is None else _amount_of([one.size for one in remaining]),
         "stale": plan.stale,
         "idle_rules": list(plan.goal.idle_rules),
         "warnings": list(plan.goal.warnings),
@@ -191,7 +204,10 @@ def plan_document(
 
 
 def _amount(plan: Plan, kind: ActionKind) -> Amount:
-    sizes = [action.size or 0 for action in plan.of(kind)]
+    return _amount_of([action.size or 0 for action in plan.of(kind)])
+
+
+def _amount_of(sizes: Sequence[int]) -> Amount:
     return {"files": len(sizes), "bytes": sum(sizes)}
 
 
