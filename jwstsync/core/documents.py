@@ -28,6 +28,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Subject = Literal["jwstsync.plan/1", "jwstsync.status/1", "jwstsync.verify/1"]
 BasisName = Literal["checksum", "version", "size"]
 ActionName = Literal["keep", "fetch", "update", "repair", "adopt", "move", "withhold", "drop", "prune"]
+LeftoverName = Literal["trash", "parts", "versions"]
+FormatName = Literal["sha256sums", "csv", "parquet", "uris"]
 OutcomeName = Literal["done", "failed", "deferred", "withheld"]
 
 
@@ -161,6 +163,25 @@ class SummaryEvent(TypedDict):
     error: Annotated[str | None, Field(description="why the run ended early")]
 
 
+@with_config(_CLOSED)
+class CleanDocument(TypedDict):
+    """What ``clean`` has removed, and what it could not."""
+
+    schema: Literal["jwstsync.clean/1"]
+    removed: dict[LeftoverName, Amount]
+    errors: list[str]
+
+
+@with_config(_CLOSED)
+class ExportDocument(TypedDict):
+    """What ``export`` has written into a file."""
+
+    schema: Literal["jwstsync.export/1"]
+    format: FormatName
+    file: str
+    products: Amount
+
+
 Event = Annotated[VersionEvent | ProductEvent | SummaryEvent, Field(discriminator="type")]
 
 
@@ -237,6 +258,41 @@ def _change(change: Change) -> ChangeEntry:
 
 def _version(side: LockedProduct | Selected) -> Version:
     return {"size": side.size, "md5": side.md5, "cal_ver": side.cal_ver, "crds_ctx": side.crds_ctx}
+
+
+def clean_document(removed: Iterable[tuple[str, int]], errors: Sequence[str]) -> CleanDocument:
+    """The JSON document of what was removed.
+
+    Args:
+        removed: The kind of each, and its bytes.
+        errors: What could not be removed, and why.
+    """
+    sizes: dict[LeftoverName, list[int]] = {"trash": [], "parts": [], "versions": []}
+    for kind, size in removed:
+        sizes[cast("LeftoverName", kind)].append(size)
+    amounts = {kind: _amount_of(some) for kind, some in sizes.items()}
+    return {"schema": "jwstsync.clean/1", "removed": amounts, "errors": [*errors]}
+
+
+def export_document(form: FormatName, file: str, sizes: Sequence[int]) -> ExportDocument:
+    """The JSON document of what was written.
+
+    Args:
+        form: As what.
+        file: Where.
+        sizes: The bytes of each product.
+    """
+    return {"schema": "jwstsync.export/1", "format": form, "file": file, "products": _amount_of(sizes)}
+
+
+def clean_schema() -> dict[str, Any]:
+    """The JSON Schema of what ``clean`` prints with ``--json``."""
+    return {"$schema": _DIALECT, **TypeAdapter(CleanDocument).json_schema()}
+
+
+def export_schema() -> dict[str, Any]:
+    """The JSON Schema of what ``export -o`` prints with ``--json``."""
+    return {"$schema": _DIALECT, **TypeAdapter(ExportDocument).json_schema()}
 
 
 def plan_schema() -> dict[str, Any]:

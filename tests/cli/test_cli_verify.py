@@ -1,4 +1,4 @@
-"""`jwstsync verify`: cut short and gone on with, killed, interrupted, while a run is at work; and the repair after it."""
+"""`jwstsync verify`: cut short and gone on with, killed, interrupted, beside a run; and the repair after it."""
 
 from __future__ import annotations
 
