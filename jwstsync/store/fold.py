@@ -86,7 +86,11 @@ def _journal_or_nothing(path: Path) -> tuple[str, list[JournalLine]]:
 
 
 def _stands(tree: Tree, line: JournalLine) -> bool:
-    return tree.stands(line.entry.path, line.entry.size, line.entry.mtime_ns)
+    try:
+        found = tree.place(line.entry.path).stat()
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) == (line.entry.size, line.entry.mtime_ns)
 
 
 def _with(known: Lockfile, lines: Iterable[JournalLine]) -> Lockfile:

@@ -90,14 +90,6 @@ class Tree:
             return FileState(found.st_size, untouched=hashes is not None, mtime_ns=found.st_mtime_ns)
         return FileState(found.st_size, hashes[0], hashes[1] or None, untouched=True, mtime_ns=found.st_mtime_ns)
 
-    def stands(self, path: ProductPath, size: int, mtime_ns: int) -> bool:
-        """Whether a file is there as it was when it had this size and modification time."""
-        try:
-            found = self.place(path).stat()
-        except OSError:
-            return False
-        return (found.st_size, found.st_mtime_ns) == (size, mtime_ns)
-
     def hashed(
         self, states: Mapping[ProductPath, FileState], paths: Iterable[ProductPath], seen: Callable[[int], None]
     ) -> dict[ProductPath, FileState]:

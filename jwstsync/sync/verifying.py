@@ -185,8 +185,8 @@ class Verifying:
     def _look_at(self, fetch: Fetch, product: LockedProduct) -> None:
         state = self._disk[product.path]
         sha256 = self._sha256(fetch)
-        if sha256 is None or self._stopped or not self._tree.stands(product.path, state.size, state.mtime_ns):
-            return  # gone or replaced meanwhile: the next look tells
+        if sha256 is None or self._stopped:
+            return  # what was replaced meanwhile has another time, so that the next look does not take this for it
         seen = Seen(product.path, state.size, state.mtime_ns, sha256, self._clock.nanoseconds)
         if not sha256:
             self._unreadable[product.path] = seen
