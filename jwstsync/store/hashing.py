@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,9 +66,10 @@ def hash_file(
         OSError: It can not be read.
     """
     hasher = Hasher(with_md5=with_md5)
-    buffer = bytearray(_CHUNK)
-    view = memoryview(buffer)
     with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        buffer = bytearray(min(_CHUNK, size + 1))  # of a small file, to make it takes longer than all the rest
+        view = memoryview(buffer)
         while not (stopped and stopped()) and (count := file.readinto(buffer)):
             hasher.update(view[:count])
             if passed is not None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,7 @@ class Rounds:
         """
         with self._lock:
             self.seen[seen.path] = seen
-            os.write(self._open(), _line(asdict(seen)).encode())
+            os.write(self._open(), _line(_content(seen)).encode())
 
     def _open(self) -> int:
         if self._descriptor is None:
@@ -79,7 +78,7 @@ class Rounds:
         self.before, self.seen = self.before | self.seen, {}
         if paths is not None:
             self.before = {path: seen for path, seen in self.before.items() if path in paths}
-        lines: list[Mapping[str, object]] = [*map(asdict, self.before.values()), _END]
+        lines: list[Mapping[str, object]] = [*map(_content, self.before.values()), _END]
         write_whole(self._file, "".join(map(_line, lines)).encode())
 
     def close(self) -> None:
@@ -87,6 +86,10 @@ class Rounds:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _content(seen: Seen) -> dict[str, object]:
+    return {name: getattr(seen, name) for name in _TYPES}  # asdict takes ten times as long
 
 
 def _line(content: Mapping[str, object]) -> str:

@@ -78,10 +78,11 @@ class Verifying:
         self._noted_at = -_NOTE_EVERY
         self._notes = True
         self._lock = Lock()
-        if restart and self._rounds.seen:
+        self._disk, self._found = self._looked()
+        if self._rounds.seen and (restart or not self._found.remaining):  # it was killed as it ended
             with self._noting():
                 self._rounds.end_round()
-        self._disk, self._found = self._looked()
+            self._disk, self._found = self._looked()
 
     @property
     def waiting(self) -> Sequence[LockedProduct]:

@@ -250,9 +250,17 @@ def test_what_was_found_wrong_counts_to_the_end_of_the_round(synced: Place) -> N
     wrong = {A: "repair modified"}
 
     assert verified_for_one_file(synced) == (wrong, [A], [B, C])
-    assert verified_for_one_file(synced) == (wrong, [B], [C])
     synced.file(C, 2).unlink()
-    assert verified_for_one_file(synced) == ({**wrong, C: "fetch missing"}, [], [])
+    assert verified_for_one_file(synced) == ({**wrong, C: "fetch missing"}, [B], [])
+
+
+def test_a_round_that_is_complete_is_not_gone_on_with(synced: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verification that was killed before it could end its round is no reason for the next to hash nothing."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Verifying, "_note", lambda _: None)
+        assert verified(synced) == ({}, [A, B, C], [])
+
+    assert verified(synced) == ({}, [A, B, C], [])
 
 
 @one_by_one
