@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from jwstsync.core.manifest import Manifest as Manifest
     from jwstsync.core.plan import Action as Action
     from jwstsync.core.plan import Plan as Plan
+    from jwstsync.core.rounds import Verification as Verification
     from jwstsync.errors import JwstsyncError as JwstsyncError
     from jwstsync.sync.gather import load_manifest as load_manifest
     from jwstsync.sync.planning import Mode as Mode
     from jwstsync.sync.planning import plan as plan
-    from jwstsync.sync.planning import verify as verify
     from jwstsync.sync.report import Report as Report
     from jwstsync.sync.report import Result as Result
     from jwstsync.sync.run import apply as apply
+    from jwstsync.sync.verifying import verify as verify
 
 _HOMES = {
     "Action": "jwstsync.core.plan",
@@ -29,10 +30,11 @@ _HOMES = {
     "Plan": "jwstsync.core.plan",
     "Report": "jwstsync.sync.report",
     "Result": "jwstsync.sync.report",
+    "Verification": "jwstsync.core.rounds",
     "apply": "jwstsync.sync.run",
     "load_manifest": "jwstsync.sync.gather",
     "plan": "jwstsync.sync.planning",
-    "verify": "jwstsync.sync.planning",
+    "verify": "jwstsync.sync.verifying",
 }
 
 __all__ = [*_HOMES]  # noqa: PLE0604 - strings they are

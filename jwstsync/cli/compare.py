@@ -1,4 +1,4 @@
-"""The commands that compare and change nothing: plan, status, verify."""
+"""The commands that compare and change nothing: plan and status."""
 
 from __future__ import annotations
 
@@ -103,18 +103,6 @@ def status(context: click.Context, *, check: bool) -> int:
         kept = Tree(Path(session.manifest.root)).kept_versions()
         _show(context, session, found, "jwstsync.status/1", versions=kept)
     return _exit_code(found, check=check)
-
-
-@click.command(cls=Command)
-@click.pass_context
-def verify(context: click.Context) -> int:
-    """Hash every locked file; what is wrong, the next apply repairs."""
-    from jwstsync.sync.planning import verify as hash_all
-
-    with session_of(context) as session:
-        found = hash_all(session.manifest, feedback=Progress(Output(globals_of(context))))
-        _show(context, session, found, "jwstsync.verify/1")
-    return _exit_code(found, check=True)
 
 
 def _show(

@@ -22,11 +22,13 @@ _COMMANDS = {
     "plan": ("jwstsync.cli.compare", "Show what apply would do."),
     "apply": ("jwstsync.cli.apply", "Make the disk what the manifest says, and lock it."),
     "status": ("jwstsync.cli.compare", "Compare the lockfile with the disk, without the network."),
-    "verify": ("jwstsync.cli.compare", "Hash every locked file; what is wrong, the next apply repairs."),
+    "verify": ("jwstsync.cli.verify", "Hash every locked file; what is wrong, the next apply repairs."),
+    "clean": ("jwstsync.cli.clean", "Empty the trash; remove unfinished downloads and old versions."),
+    "export": ("jwstsync.cli.export", "Write the locked products as checksums or as a table."),
     "login": ("jwstsync.cli.access", "Check a MAST token and store it in the keyring."),
     "whoami": ("jwstsync.cli.access", "Tell whose token is used, and what it is good for."),
     "logout": ("jwstsync.cli.access", "Remove the token from the keyring."),
-    "schema": ("jwstsync.cli.reference", "Print the JSON Schema of manifests, lockfiles, plans or events."),
+    "schema": ("jwstsync.cli.reference", "Print the JSON Schema of what is read and written."),
     "sandbox": ("jwstsync.cli.reference", "Serve a small stand-in for MAST on localhost, until Ctrl-C."),
 }
 

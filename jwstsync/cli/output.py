@@ -93,6 +93,10 @@ class Output:
 
         _say(json.dumps(content))
 
+    def data(self, content: bytes) -> None:
+        """Bytes as the whole answer, also with ``-q``."""
+        _write(content)
+
     def message(self, text: str) -> None:
         """Something on the way, on stderr."""
         if not self._options.quiet:
@@ -135,13 +139,18 @@ def is_terminal(stream: IO[str] | None) -> bool:
 
 
 def _say(text: str, *, err: bool = False, color: bool | None = None, end: str = "\n") -> None:
-    """Prints a line, or a part of one.
+    """Prints a line, or a part of one."""
+    _write(text + end, err=err, color=color)
+
+
+def _write(content: str | bytes, *, err: bool = False, color: bool | None = None) -> None:
+    """Writes to a stream.
 
     Raises:
         StoreError: An answer can not be written, because the disk is full.
     """
     try:
-        click.echo(text + end, nl=False, err=err, color=color)
+        click.echo(content, nl=False, err=err, color=color)
     except OSError as error:
         _forget(sys.stderr if err else sys.stdout)
         if not err and not isinstance(error, BrokenPipeError):

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from jwstsync.cli.options import Command, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.errors import ExitCode, UsageError
 
-_SUBJECTS = ("manifest", "lock", "plan", "events")
+_MAKERS = {
+    "manifest": ("jwstsync.core.manifest", "manifest_schema"),
+    "lock": ("jwstsync.core.lockfile", "lockfile_schema"),
+    "plan": ("jwstsync.core.documents", "plan_schema"),
+    "events": ("jwstsync.core.documents", "events_schema"),
+    "clean": ("jwstsync.core.documents", "clean_schema"),
+    "export": ("jwstsync.core.documents", "export_schema"),
+}
 
 
 @click.command(cls=Command)
-@click.argument("subject", type=click.Choice(_SUBJECTS))
+@click.argument("subject", type=click.Choice(list(_MAKERS)))
 @click.pass_context
 def schema(context: click.Context, subject: str) -> int:
-    """Print the JSON Schema of manifests, lockfiles, plans or events.
+    """Print the JSON Schema of manifests, lockfiles, or what a command prints with --json.
 
-    That of plans is also that of `status --json` and `verify --json`; that of events is for each line of `apply
-    --json`.
+    That of plans is also that of `status` and `verify`; that of events is for each line of `apply`.
     """
-    from jwstsync.core.documents import events_schema, plan_schema
-    from jwstsync.core.lockfile import lockfile_schema
-    from jwstsync.core.manifest import manifest_schema
-
-    makers = {"manifest": manifest_schema, "lock": lockfile_schema, "plan": plan_schema, "events": events_schema}
-    Output(globals_of(context)).small_document(makers[subject]())
+    module, name = _MAKERS[subject]
+    Output(globals_of(context)).small_document(getattr(import_module(module), name)())
     return ExitCode.OK
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jwstsync.core.manifest import Manifest
+    from jwstsync.core.rounds import Verification
     from jwstsync.sync.report import Report, Result
 
 _FEW = 10  # files that are listed without being asked for
@@ -46,8 +47,19 @@ LARGE_DOWNLOAD = 10**9  # bytes; above it STScI advises a curl script
 def plan_lines(plan: Plan, manifest: Manifest, title: str, *, verbose: bool, now: float) -> Iterator[str]:
     """A plan, grouped by action and proposal, with the files where they are few; ``now`` is an MJD."""
     yield f"jwstsync {title}: {_scope(plan, manifest)}"
-    names = proposal_names(manifest)
     listed = verbose or len(plan.actions) - len(plan.of(ActionKind.KEEP)) <= _FEW
+    yield from _action_lines(plan, manifest, listed=listed, verbose=verbose, now=now)
+
+
+def verification_lines(found: Verification, manifest: Manifest, *, verbose: bool, now: float) -> Iterator[str]:
+    """What is missing or wrong, file by file, and how many are whole."""
+    locked = len(found.plan.actions) + len(found.remaining)
+    yield f"jwstsync verify: {counted(len(proposal_names(manifest)), 'proposal')}, {counted(locked, 'product')} locked"
+    yield from _action_lines(found.plan, manifest, listed=True, verbose=verbose, now=now)
+
+
+def _action_lines(plan: Plan, manifest: Manifest, *, listed: bool, verbose: bool, now: float) -> Iterator[str]:
+    names = proposal_names(manifest)
     groups = [group for kind in MARKS for group in _groups(plan, kind)]
     width = max((len(f"{len(group):,}") for group in groups), default=0)
     for group in groups:

@@ -16,6 +16,8 @@ from jwstsync.core.conditions import day_of
 from jwstsync.core.plan import Action, ActionKind, Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from jwstsync.core.comparison import Change
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.selection import Selected
@@ -26,6 +28,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Subject = Literal["jwstsync.plan/1", "jwstsync.status/1", "jwstsync.verify/1"]
 BasisName = Literal["checksum", "version", "size"]
 ActionName = Literal["keep", "fetch", "update", "repair", "adopt", "move", "withhold", "drop", "prune"]
+LeftoverName = Literal["trash", "parts", "versions"]
+FormatName = Literal["sha256sums", "csv", "parquet", "uris"]
 OutcomeName = Literal["done", "failed", "deferred", "withheld"]
 
 
@@ -114,6 +118,10 @@ class PlanDocument(TypedDict):
     versions: Annotated[
         Amount | None, Field(description="the old versions that are kept; null where they are not counted")
     ]
+    remaining: Annotated[
+        Amount | None,
+        Field(description="what a verification has still to hash, and so is in no action; null for others"),
+    ]
     stale: Annotated[int, Field(description="how many of the products wait to be made anew in the archive")]
     idle_rules: Annotated[list[str], Field(description="the rules that take no listed product")]
     warnings: Annotated[list[str], Field(description="what could not be found out, and what was done without it")]
@@ -155,11 +163,35 @@ class SummaryEvent(TypedDict):
     error: Annotated[str | None, Field(description="why the run ended early")]
 
 
+@with_config(_CLOSED)
+class CleanDocument(TypedDict):
+    """What ``clean`` has removed, and what it could not."""
+
+    schema: Literal["jwstsync.clean/1"]
+    removed: dict[LeftoverName, Amount]
+    errors: list[str]
+
+
+@with_config(_CLOSED)
+class ExportDocument(TypedDict):
+    """What ``export`` has written into a file."""
+
+    schema: Literal["jwstsync.export/1"]
+    format: FormatName
+    file: str
+    products: Amount
+
+
 Event = Annotated[VersionEvent | ProductEvent | SummaryEvent, Field(discriminator="type")]
 
 
 def plan_document(
-    plan: Plan, subject: Subject, *, all_actions: bool, versions: tuple[int, int] | None = None
+    plan: Plan,
+    subject: Subject,
+    *,
+    all_actions: bool,
+    versions: tuple[int, int] | None = None,
+    remaining: Iterable[LockedProduct] | None = None,
 ) -> PlanDocument:
     """The JSON document of a plan.
 
@@ -168,6 +200,7 @@ def plan_document(
         subject: The schema's name.
         all_actions: List what is kept too, not only what changes.
         versions: How many old versions are kept, and their bytes, where they were counted.
+        remaining: What a verification has still to hash.
     """
     listed = (action for action in plan.actions if all_actions or action.kind is not ActionKind.KEEP)
     failed = [ErrorEntry(proposal=proposal, uri=None, error=error) for proposal, error in plan.goal.failed.items()]
@@ -184,6 +217,7 @@ def plan_document(
         "errors": [*failed, *empty, *refused],
         "kept_at": None if kept_at is None else datetime.fromtimestamp(kept_at, UTC).isoformat(timespec="seconds"),
         "versions": None if versions is None else {"files": versions[0], "bytes": versions[1]},
+        "remaining": None if remaining is None else _amount_of([one.size for one in remaining]),
         "stale": plan.stale,
         "idle_rules": list(plan.goal.idle_rules),
         "warnings": list(plan.goal.warnings),
@@ -191,7 +225,10 @@ def plan_document(
 
 
 def _amount(plan: Plan, kind: ActionKind) -> Amount:
-    sizes = [action.size or 0 for action in plan.of(kind)]
+    return _amount_of([action.size or 0 for action in plan.of(kind)])
+
+
+def _amount_of(sizes: Sequence[int]) -> Amount:
     return {"files": len(sizes), "bytes": sum(sizes)}
 
 
@@ -221,6 +258,41 @@ def _change(change: Change) -> ChangeEntry:
 
 def _version(side: LockedProduct | Selected) -> Version:
     return {"size": side.size, "md5": side.md5, "cal_ver": side.cal_ver, "crds_ctx": side.crds_ctx}
+
+
+def clean_document(removed: Iterable[tuple[str, int]], errors: Sequence[str]) -> CleanDocument:
+    """The JSON document of what was removed.
+
+    Args:
+        removed: The kind of each, and its bytes.
+        errors: What could not be removed, and why.
+    """
+    sizes: dict[LeftoverName, list[int]] = {"trash": [], "parts": [], "versions": []}
+    for kind, size in removed:
+        sizes[cast("LeftoverName", kind)].append(size)
+    amounts = {kind: _amount_of(some) for kind, some in sizes.items()}
+    return {"schema": "jwstsync.clean/1", "removed": amounts, "errors": [*errors]}
+
+
+def export_document(form: FormatName, file: str, sizes: Sequence[int]) -> ExportDocument:
+    """The JSON document of what was written.
+
+    Args:
+        form: As what.
+        file: Where.
+        sizes: The bytes of each product.
+    """
+    return {"schema": "jwstsync.export/1", "format": form, "file": file, "products": _amount_of(sizes)}
+
+
+def clean_schema() -> dict[str, Any]:
+    """The JSON Schema of what ``clean`` prints with ``--json``."""
+    return {"$schema": _DIALECT, **TypeAdapter(CleanDocument).json_schema()}
+
+
+def export_schema() -> dict[str, Any]:
+    """The JSON Schema of what ``export -o`` prints with ``--json``."""
+    return {"$schema": _DIALECT, **TypeAdapter(ExportDocument).json_schema()}
 
 
 def plan_schema() -> dict[str, Any]:

@@ -61,6 +61,30 @@ def recover(tree: Tree, lockfile: Path) -> int:
     return len(lines)
 
 
+def read_locked(tree: Tree, lockfile: Path) -> Lockfile:
+    """What is locked, with what runs have put in place since, or are putting there now. Changes nothing.
+
+    Raises:
+        LockfileError: The lockfile is not valid.
+        StoreError: Something can not be read.
+    """
+    folder = journal_folder(tree.state_folder, lockfile_name(tree, lockfile))
+    while True:
+        known, digest = read_lockfile(lockfile)
+        with disk_errors("journal"):
+            contents = [_journal_or_nothing(path) for path in sorted(folder.glob("*.jsonl"))]
+        if lockfile_digest(lockfile) == digest:  # else a run has folded meanwhile, and begun another journal
+            lines = [line for continues, some in contents if continues == digest for line in some]
+            return _with(known, [line for line in lines if _stands(tree, line)])
+
+
+def _journal_or_nothing(path: Path) -> tuple[str, list[JournalLine]]:
+    try:
+        return read_journal(path)
+    except FileNotFoundError:  # its run has just ended
+        return "", []
+
+
 def _stands(tree: Tree, line: JournalLine) -> bool:
     try:
         found = tree.place(line.entry.path).stat()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,16 +47,31 @@ class Hasher:
         return Digest(self.size, self._sha256.hexdigest(), self._md5.hexdigest() if self._md5 else "")
 
 
-def hash_file(path: Path, stopped: Callable[[], bool] | None = None) -> Digest:
+def hash_file(
+    path: Path,
+    stopped: Callable[[], bool] | None = None,
+    *,
+    passed: Callable[[int], None] | None = None,
+    with_md5: bool = True,
+) -> Digest:
     """The digest of a file's bytes, or of those before ``stopped`` said yes.
+
+    Args:
+        path: The file.
+        stopped: Asked before each MiB; once it says yes, the digest of what was read will do.
+        passed: Told how many bytes have come by, now and then.
+        with_md5: Whether MD5 is taken too.
 
     Raises:
         OSError: It can not be read.
     """
-    hasher = Hasher()
-    buffer = bytearray(_CHUNK)
-    view = memoryview(buffer)
+    hasher = Hasher(with_md5=with_md5)
     with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        buffer = bytearray(min(_CHUNK, size + 1))  # of a small file, to make it takes longer than all the rest
+        view = memoryview(buffer)
         while not (stopped and stopped()) and (count := file.readinto(buffer)):
             hasher.update(view[:count])
+            if passed is not None:
+                passed(count)
     return hasher.digest()

@@ -29,9 +29,14 @@ class JournalLine:
     entry: Entry
 
 
+def lockfile_key(lockfile_name: str) -> str:
+    """What tells a lockfile's own local state from that of others; several manifests may share a root."""
+    return hashlib.sha256(lockfile_name.encode()).hexdigest()[:16]
+
+
 def journal_folder(state_folder: Path, lockfile_name: str) -> Path:
-    """Where the journals of runs on one lockfile lie; several manifests may share a root."""
-    return state_folder / "journal" / hashlib.sha256(lockfile_name.encode()).hexdigest()[:16]
+    """Where the journals of runs on one lockfile lie."""
+    return state_folder / "journal" / lockfile_key(lockfile_name)
 
 
 class Journal:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LONGEST_REST = 24 * 3600.0
+LONGEST_REST = 24 * 3600.0
 """Seconds after which a file that nobody has touched is nobody's: no transfer rests so long, and process ids and hosts
 come again, as in containers."""
 
@@ -40,7 +40,7 @@ def _host() -> str:
 
 def _is_fresh(path: Path) -> bool:
     try:
-        return time.time() - path.stat().st_ctime < _LONGEST_REST
+        return time.time() - path.stat().st_ctime < LONGEST_REST
     except OSError:  # its run has just put it in place
         return True
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from jwstsync.store.owners import is_owned, own_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 Range: TypeAlias = tuple[int, int]
@@ -159,11 +159,14 @@ class Parts:
         part.note_path.unlink(missing_ok=True)
         part.note = Note()
 
+    def unclaimed(self) -> Iterator[Path]:
+        """Every part and note that nobody claims."""
+        return (path for path in self._folder.glob("*") if path.is_file() and not self._is_claimed(path))
+
     def sweep(self) -> None:
         """Removes every part that nobody claims."""
-        for path in self._folder.glob("*"):
-            if path.is_file() and not self._is_claimed(path):
-                path.unlink(missing_ok=True)
+        for path in self.unclaimed():
+            path.unlink(missing_ok=True)
 
 
 def _key(uri: str) -> str:

@@ -5,6 +5,7 @@ Looks and hashes; how files come to be here is `commit`'s business. Presence is 
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -94,6 +95,8 @@ class Tree:
     ) -> dict[ProductPath, FileState]:
         """The states with the hashes of these paths filled in; a file that went away meanwhile is left out.
 
+        What the disk fails to read is damaged: its hash is empty, which is that of no file.
+
         Args:
             states: What was observed.
             paths: The files to hash.
@@ -104,7 +107,13 @@ class Tree:
         """
         result = dict(states)
         for path in sorted(paths):
-            digest = self.digest(path)
+            try:
+                digest = self.digest(path)
+            except StoreError as error:
+                if not is_bad_sector(error):
+                    raise
+                result[path] = replace(states[path], sha256="")
+                continue
             if digest is None:
                 del result[path]
                 continue
@@ -112,21 +121,33 @@ class Tree:
             seen(digest.size)
         return result
 
-    def digest(self, path: ProductPath, stopped: Callable[[], bool] | None = None) -> Digest | None:
-        """The digest of a file, or None where there is none.
-
-        Args:
-            path: The file.
-            stopped: Asked now and then; once it says yes, the digest of what was read will do.
+    def digest(
+        self,
+        path: ProductPath,
+        stopped: Callable[[], bool] | None = None,
+        *,
+        passed: Callable[[int], None] | None = None,
+        with_md5: bool = True,
+    ) -> Digest | None:
+        """The digest of a file, or None where there is none; the arguments are those of `hash_file`.
 
         Raises:
             StoreError: It can not be read.
         """
         with disk_errors("product"):
             try:
-                return hash_file(self.place(path), stopped)
+                return hash_file(self.place(path), stopped, passed=passed, with_md5=with_md5)
             except (FileNotFoundError, NotADirectoryError):
                 return None
+
+    def suspects(self) -> frozenset[str]:
+        """The paths that are noted as wrong.
+
+        Raises:
+            StoreError: The note can not be read.
+        """
+        with disk_errors("local state"):
+            return record.read_suspects(self.suspects_file)
 
     def suspect(self, wrong: Iterable[str], checked: Iterable[str]) -> None:
         """Notes which of the checked files are wrong, so that the next plan hashes them whatever their time says.
@@ -165,6 +186,11 @@ class Tree:
             while not folder.exists() and folder != folder.parent:
                 folder = folder.parent
             return shutil.disk_usage(folder).free
+
+
+def is_bad_sector(error: StoreError) -> bool:
+    """Whether the disk has the file and fails to read it."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EIO
 
 
 def _stat(path: str) -> os.stat_result | None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     Alarm: TypeAlias = Callable[[float, Callable[[], None]], AbstractContextManager[None]]
 
 
+_MJD_1970 = 40_587
+
+
 @contextmanager
 def _alarm(seconds: float, ring: Callable[[], None]) -> Iterator[None]:
     timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), ring)
@@ -28,7 +31,7 @@ def _alarm(seconds: float, ring: Callable[[], None]) -> Iterator[None]:
 
 def mjd_now() -> float:
     """The time, in MJD."""
-    return 40_587 + time.time() / 86_400
+    return _MJD_1970 + time.time() / 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,8 @@ class Clock:
     now: Callable[[], float] = time.monotonic
     alarm: Alarm = _alarm
     mjd: Callable[[], float] = mjd_now
+
+    @property
+    def nanoseconds(self) -> int:
+        """What the calendar shows, in nanoseconds since 1970, as files have it."""
+        return round((self.mjd() - _MJD_1970) * 86_400) * 10**9

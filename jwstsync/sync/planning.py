@@ -1,4 +1,4 @@
-"""From manifest, lockfile, archive and disk to a plan; nothing is changed here but the note of what `verify` finds."""
+"""From manifest, lockfile, archive and disk to a plan; nothing is changed here."""
 
 from __future__ import annotations
 
@@ -88,23 +88,6 @@ def status(manifest: Manifest, *, feedback: Feedback | None = None, settings: Se
 
 def _observed(manifest: Manifest) -> tuple[Tree, Lockfile]:
     return Tree(Path(manifest.root)), read_lockfile(Path(manifest.lockfile))[0]
-
-
-def verify(manifest: Manifest, feedback: Feedback | None = None) -> Plan:
-    """What is missing or wrong when every locked file is hashed; noted, so that the next `apply` repairs it.
-
-    Raises:
-        JwstsyncError: A file can not be read.
-    """
-    feedback = feedback or Silence()
-    tree, lockfile = _observed(manifest)
-    goal = goal_of(None, lockfile)
-    disk = tree.observe(goal.paths)
-    feedback.phase(f"hashing {len(disk)} files")
-    disk = tree.hashed(disk, [path for path, state in disk.items() if state.size >= 0], feedback.hashed)
-    found = decide(goal, lockfile, disk, Access())
-    tree.suspect((action.path for action in found.of(ActionKind.REPAIR)), goal.paths)
-    return found
 
 
 @dataclass(frozen=True, slots=True)

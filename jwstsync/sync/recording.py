@@ -46,6 +46,7 @@ class Recording:
         self._keeps_lockfile = keeps_lockfile
         self.recovered = 0 if keeps_lockfile else recover(tree, lockfile)
         self.lockfile, self._digest = read_lockfile(lockfile)
+        self._suspects = tree.suspects()  # which the plan hashes; what is noted later, it knows nothing of
         self._name = lockfile_name(tree, lockfile)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         self.committer = Committer(tree, self._new_journal(), self._name, tree.state_folder / "trash" / stamp)
@@ -89,10 +90,10 @@ class Recording:
 
     def _remember(self, plan: Plan) -> None:
         entries = [line.entry for line in self.committer.lines[self._remembered :]]
-        whole = set()
+        whole: set[str] = set()
         if not self._confirmed_is_remembered:
             entries = [*self._confirmed(plan), *entries]
-            whole = {action.path for action in plan.of(ActionKind.KEEP)}
+            whole |= self._suspects & {action.path for action in plan.of(ActionKind.KEEP)}
         with_room(lambda: remember(self._tree, entries, whole), self._parts.sweep)
         self._remembered, self._confirmed_is_remembered = len(self.committer.lines), True
 

@@ -179,7 +179,13 @@ OPTIONS = {
     "limit not whole": ("apply --limit 1.5", "'1.5' is not a valid integer"),
     "lock timeout negative": ("apply --lock-timeout -1", "-1.0 is not in the range x>=0"),
     "no such color": ("plan --color blue", "'blue' is not one of 'auto', 'always', 'never'"),
-    "no such schema": ("schema lockfile", "'lockfile' is not one of 'manifest', 'lock', 'plan', 'events'"),
+    "no such schema": (
+        "schema lockfile",
+        "'lockfile' is not one of 'manifest', 'lock', 'plan', 'events'",
+    ),
+    "no such form": ("export fits", "'fits' is not one of 'sha256sums', 'csv', 'parquet', 'uris'"),
+    "form missing": ("export", "Missing argument 'FORMAT'"),
+    "no age": ("clean -y --older-than soon", "'soon': expected a time above 0"),
     "no such port": ("sandbox --port 70000", "70000 is not in the range 0<=x<=65535"),
 }
 

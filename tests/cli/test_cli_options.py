@@ -21,6 +21,8 @@ COMMANDS = (
     "apply",
     "status",
     "verify",
+    "clean",
+    "export",
     "login",
     "whoami",
     "logout",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jwstsync.sync.clock import Clock
@@ -22,6 +23,10 @@ class FakeClock:
     def clock(self) -> Clock:
         """What a run knows of it."""
         return Clock(lambda: self._now, self._alarm)
+
+    def at(self, mjd: float) -> Clock:
+        """The same, where the calendar shows this."""
+        return replace(self.clock, mjd=lambda: mjd)
 
     @contextmanager
     def _alarm(self, seconds: float, ring: Callable[[], None]) -> Iterator[None]:

@@ -14,7 +14,7 @@ from jwstsync.settings import Settings
 from jwstsync.store.commit import landing_of_part
 from jwstsync.store.hashing import hash_file
 from jwstsync.store.lockfiles import read_lockfile
-from jwstsync.sync import planning, run
+from jwstsync.sync import planning, run, verifying
 from jwstsync.sync.feedback import Silence
 from jwstsync.sync.gather import load_manifest
 from jwstsync.sync.planning import Mode
@@ -320,9 +320,9 @@ class Place:
         choices = {"archive": self.archive, "settings": self.settings, "feedback": self.diary, **choices}
         return planning.plan(self.manifest, mode, **choices)
 
-    def verify(self) -> Plan:
+    def verify(self, **choices: Any) -> Plan:  # noqa: ANN401 - passed on
         """What is wrong when everything is hashed."""
-        return planning.verify(self.manifest, self.diary)
+        return verifying.verify(self.manifest, feedback=self.diary, **choices).plan
 
     def open_run(self, mode: Mode = Mode.DEFAULT, **choices: Any) -> AbstractContextManager[run.Run]:  # noqa: ANN401 - as above
         """A run, to be looked at before it ends."""

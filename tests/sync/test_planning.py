@@ -1,17 +1,17 @@
-"""Plan and verify: what they find, what they leave alone, and what they remember."""
+"""Plan: what it finds, what it leaves alone, and what it remembers."""
 
 from __future__ import annotations
 
 import os
-import shutil
 
 import pytest
 
 from jwstsync.core.documents import plan_document
 from jwstsync.errors import ArchiveError, ExitCode, LockfileError, StoreError
 from jwstsync.settings import Settings
-from jwstsync.sync.planning import Mode, disbelief, named, plan, verify
+from jwstsync.sync.planning import Mode, disbelief, named, plan
 from jwstsync.sync.report import plan_exit_codes
+from jwstsync.sync.verifying import verify
 from tests.sync.fakes import A, B, C, Place, Product, fits, told
 
 
@@ -57,7 +57,7 @@ def test_without_feedback_and_settings_the_process_is_asked(synced: Place, monke
     synced.archive.add(Product("x_cal.fits", fits("x"), public=False))
 
     assert told(plan(synced.manifest, archive=synced.archive)) == {"x_cal.fits": "fetch new"}
-    assert told(verify(synced.manifest)) == {}
+    assert told(verify(synced.manifest).plan) == {}
 
 
 def test_a_token_makes_the_difference(place: Place) -> None:
@@ -114,56 +114,6 @@ def test_a_root_that_is_a_file_is_told(place: Place) -> None:
     with pytest.raises(StoreError, match="data"):
         place.apply()
     assert place.archive.asked == []
-
-
-# --- verify
-
-
-def test_verify_hashes_every_file_that_is_there(synced: Place) -> None:
-    """Nothing is trusted, nothing is fetched, nobody is asked; who waits is told what is done."""
-    synced.file(B).unlink()
-
-    assert told(synced.verify()) == {B: "fetch missing"}
-    assert sorted(synced.diary.hashes) == [2880, 2880]
-    assert synced.diary.phases[-1] == "hashing 2 files"
-    assert (synced.archive.asked, synced.archive.sent) == ([], [])
-
-
-def test_verify_finds_what_is_no_file(synced: Place) -> None:
-    """A folder in a product's place is not that product."""
-    synced.file(A).unlink()
-    synced.file(A).mkdir()
-
-    assert told(synced.verify()) == {A: "repair truncated"}
-
-
-def test_verify_needs_no_local_state(synced: Place) -> None:
-    """Without what was remembered it finds the same, and begins none: there is nothing to be trusted wrongly."""
-    shutil.rmtree(synced.root / ".jwstsync")
-    synced.file(A).write_bytes(fits("z"))
-
-    assert told(synced.verify()) == {A: "repair modified"}
-    assert not (synced.root / ".jwstsync").exists()
-
-
-def test_verify_forgets_what_is_right_again(synced: Place) -> None:
-    """A file that was put right by hand is no longer suspected."""
-    whole, stat = synced.file(A).read_bytes(), synced.file(A).stat()
-    for content, found in ((fits("z"), {A: "repair damaged"}), (whole, {})):
-        synced.file(A).write_bytes(content)
-        os.utime(synced.file(A), ns=(stat.st_atime_ns, stat.st_mtime_ns))
-        assert told(synced.verify()) == found
-        assert told(synced.plan()) == found
-
-    synced.diary.hashes.clear()
-    assert told(synced.plan()) == {}
-    assert synced.diary.hashes == []
-
-
-def test_verify_of_nothing_finds_nothing(place: Place) -> None:
-    """Before the first run there is nothing to be wrong."""
-    assert told(place.verify()) == {}
-    assert not place.root.exists()
 
 
 # --- words

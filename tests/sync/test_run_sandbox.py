@@ -133,7 +133,7 @@ def test_what_is_damaged_is_fetched_again(mirror: Mirror) -> None:
     mirror.asked(DOWNLOAD)
     found = jwstsync.verify(mirror.manifest)
 
-    assert told(found) == {RATE: "fetch missing", CAL: "repair truncated", OTHER: "repair modified"}
+    assert told(found.plan) == {RATE: "fetch missing", CAL: "repair truncated", OTHER: "repair modified"}
     assert mirror.apply().exit_code is ExitCode.OK
     assert sorted(str(name) for name in mirror.asked(DOWNLOAD)) == sorted([RATE, CAL, OTHER])
     assert mirror.files == whole
