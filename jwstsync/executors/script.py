@@ -17,7 +17,7 @@ from jwstsync.core.layout import TRASH
 from jwstsync.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from jwstsync.core.plan import Fetch
 
@@ -27,6 +27,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _URL = re.compile(r"https?://[^\s\"\\]+")
 _SUM_KINDS = {32: "md5", 64: "sha256"}  # by hex digits
 _SUM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
+_LARGEST_BATCH = 16  # products
+_BATCH_BYTES = 32_000_000  # of the products of a batch; one that is larger has its own
+_SHARES = 16  # so many batches are left at any time, if there are so many products: two for each of eight workers
 _PLACEHOLDER = re.compile(r"@([a-z]+)@")
 
 
@@ -54,7 +57,20 @@ def script_text(fetches: Sequence[Fetch], *, archive_url: str, root: str) -> str
     }
     head, tail = _template().split("@table@\n")
     filled = _PLACEHOLDER.sub(lambda found: values[found[1]], head)
-    return filled + "".join(f"{_line(fetch)}\n" for fetch in fetches) + tail
+    table = (f"{batch}\t{_line(fetch)}\n" for batch, fetch in _batched(fetches))
+    return filled + "".join(table) + tail
+
+
+def _batched(fetches: Sequence[Fetch]) -> Iterator[tuple[int, Fetch]]:
+    """Each fetch with the number of its batch. Batches get smaller towards the end, so that workers end together."""
+    batch = count = size = 0
+    for done, fetch in enumerate(fetches):
+        most = min(_LARGEST_BATCH, max(1, (len(fetches) - done + count) // _SHARES))
+        size += fetch.size or 0
+        if count and (count >= most or size > _BATCH_BYTES):
+            batch, count, size = batch + 1, 0, fetch.size or 0
+        count += 1
+        yield batch, fetch
 
 
 def _template() -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jwstsync.sandbox import Fault
 
-BASH = shutil.which("bash") or "bash"
+BASH = os.environ.get("JWSTSYNC_BASH") or shutil.which("bash") or "bash"
 SCRIPT = "get products.sh"
 ROOT = "mast Down'load $HOME"
 NAME = "image_cal.fits"

@@ -310,7 +310,7 @@ def test_needs_only_posix_tools(host: Host, tools: list[str]) -> None:
         ran = host.run()
         assert ran.returncode == 1
         assert "not found" not in ran.stderr
-        assert ran.stderr.count("no tool for it here") == (0 if tools else 2)
+        assert ran.stderr.count("no tool for it here") == (0 if tools else 1)
         assert host.products() == ({good.path} if tools else {good.path, other.path})
 
 
@@ -409,7 +409,7 @@ def test_every_safe_name_survives_the_shell(tmp_path_factory: pytest.TempPathFac
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1))
 def test_every_name_survives_the_address(name: str) -> None:
     """A product's name in the archive is a part of an address, and stays itself."""
-    line = next(line for line in text_of(fetch_of(name, path="x")).splitlines() if line.startswith("+\t"))
-    asked = line.split("\t")[5]
+    line = next(line for line in text_of(fetch_of(name, path="x")).splitlines() if line.startswith("0\t+\t"))
+    asked = line.split("\t")[6]
     assert unquote(asked) == f"mast:JWST/product/{name}"
     assert re.fullmatch(r"mast:JWST/product/[\w.~%/:-]+", asked, re.ASCII)
