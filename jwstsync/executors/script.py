@@ -27,9 +27,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _URL = re.compile(r"https?://[^\s\"\\]+")
 _SUM_KINDS = {32: "md5", 64: "sha256"}  # by hex digits
 _SUM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
-_LARGEST_BATCH = 16  # products
+_LARGEST_BATCH = 32  # products
 _BATCH_BYTES = 32_000_000  # of the products of a batch; one that is larger has its own
-_SHARES = 16  # so many batches are left at any time, if there are so many products: two for each of eight workers
+_SHARES = 5  # no batch is more than this part of what is left
 _PLACEHOLDER = re.compile(r"@([a-z]+)@")
 
 

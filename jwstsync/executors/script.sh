@@ -137,35 +137,34 @@ choose_tools() { # for the kinds of checksums that the table has
 }
 
 add_up() { # the checksums of files $2... with tool $1, in their order, into founds; '' for what can not be read
-    local tool=$1 lines line found file
+    local tool=$1 file all=()
     shift
     if [ -z "$run" ]; then
-        lines=$(digest "$tool" "$@" 2>/dev/null)
+        take_sums < <(digest "$tool" "$@" 2>/dev/null)
     else # in the background, so that a signal need not wait for the end of a large file
         digest "$tool" "$@" >"$run/sums.$mine" 2>/dev/null &
         child=$!
         wait "$child"
         child=''
-        lines=$(<"$run/sums.$mine")
+        take_sums <"$run/sums.$mine"
     fi
-    founds=()
-    local IFS=$newline
-    for line in $lines; do
-        bare "$tool" "$line"
-        founds+=("$found")
-    done
     [ ${#founds[@]} -ne $# ] || return
-    founds=()
-    if [ $# -eq 1 ]; then
-        founds=('')
-        return
-    fi
-    local all=()
+    founds=('')
+    [ $# -ne 1 ] || return
     for file in "$@"; do
         add_up "$tool" "$file"
         all+=("${founds[0]}")
     done
     founds=("${all[@]}")
+}
+
+take_sums() { # out of what the tool says, into founds
+    local line found
+    founds=()
+    while IFS= read -r line; do
+        bare "$tool" "$line"
+        founds+=("$found")
+    done
 }
 
 check_sums() { # of products $2..., of which $1 (place, part) is looked at: good is '' where it has another
@@ -759,7 +758,7 @@ work() { # as worker number $1
     mine=$1
     trap stop_worker TERM
     : >"$run/outcome.$mine"
-    walk settle
+    walk settle 3<"$run/table"
 }
 
 stop_worker() {
@@ -879,7 +878,7 @@ main() {
     choose_tools
     if [ -n "$listing" ]; then
         notes=$root/.jwstsync/script/sizes
-        walk list
+        with_table walk list
         exit 0
     fi
     command -v curl >/dev/null || stop 2 "curl: expected to be installed"
@@ -887,6 +886,8 @@ main() {
     token=$(escaped "$token") home=$(origin "$archive")
     case $archive in https:*) protocols='=https' ;; *) protocols='=http,https' ;; esac
     enter
+    with_table keep_table
+    unset -f with_table # a large one would make every fork of a worker slower
     for ((number = 0; number < parallel; number++)); do
         work "$number" &
         workers+=("$!")
@@ -908,10 +909,12 @@ walk() { # calls $1 for every batch that falls to this worker, until it is false
             ! claim "$batch" || ours=yes
         fi
         [ -z "$ours" ] || rows+=("$line")
-    done 3<<'END_OF_TABLE'
-@table@
-END_OF_TABLE
+    done
     [ ${#rows[@]} -eq 0 ] || "$1"
+}
+
+keep_table() { # where workers can read it as fast as a file is read; bash makes pipes of some
+    cat <&3 >"$run/table" || stop 1 "$run: expected room for the table"
 }
 
 claim() { # batch $1 for this worker: who makes the file has it
@@ -922,6 +925,12 @@ claim() { # batch $1 for this worker: who makes the file has it
     claimed=$?
     set +C
     return "$claimed"
+}
+
+with_table() { # calls $@
+    "$@" 3<<'END_OF_TABLE'
+@table@
+END_OF_TABLE
 }
 
 main "$@"
