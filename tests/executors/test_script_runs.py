@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 import signal
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -15,7 +13,9 @@ from aiohttp import web
 
 from tests.executors.script_host import (
     NAME,
+    PATIENCE,
     ROOT,
+    Held,
     Host,
     archive,
     cut_off,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from jwstsync.core.plan import Fetch
     from jwstsync.sandbox import Sandbox
 
-PATIENCE = 30  # seconds, for what comes at once unless something is broken
 DAY = 86_400  # seconds
 
 
@@ -134,34 +133,6 @@ def test_a_root_that_can_not_be_made_is_said(host: Host, sandbox: Sandbox) -> No
     assert failed.returncode == 1
     assert f"./{ROOT}: expected a folder that can be written" in failed.stderr
     assert not sandbox.requests
-
-
-class Held:
-    """An archive that sends the half of the first answer, and no more of it until it is told to."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.asked = threading.Event()
-        self._content = sandbox.content(NAME)
-        self._release = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        sandbox.fault = self._fault
-
-    async def _fault(self, request: web.Request) -> web.StreamResponse | None:
-        if self.asked.is_set():
-            return None
-        self._loop = asyncio.get_running_loop()
-        response = web.StreamResponse(headers={"Content-Length": str(len(self._content))})
-        await response.prepare(request)
-        await response.write(self._content[:3000])
-        self.asked.set()
-        await self._release.wait()
-        await response.write(self._content[3000:])
-        return response
-
-    def release(self) -> None:
-        """Sends the rest."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._release.set)
 
 
 def test_is_interrupted_cleanly(host: Host, sandbox: Sandbox) -> None:
