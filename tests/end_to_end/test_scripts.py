@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jwstsync.sandbox import Fault
 
 BUSY, CUT, PAGE, MOVED, CLOSED = (f"jw00001001001_{word}_cal.fits" for word in ("busy", "cut", "page", "moved", "shut"))
-QUOTED = 'it\'s $HOME "here".fits'
+QUOTED = "it's_$HOME_'here'.fits"
 NAMES = (BUSY, CUT, PAGE, MOVED, CLOSED, QUOTED, "jw00001_asn.json", "table.csv")
 MANIFEST = f"""version = 1
 [destination]

@@ -128,7 +128,9 @@ def redirects(places: dict[str, str]) -> Fault:
 class Held:
     """An archive that sends the beginning of the first product that is asked for, and no more until it is told to."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, *, at: int = 3000, etag: str | None = None) -> None:
+        self._at = at
+        self._headers = {"ETag": etag} if etag else {}
         self.asked = threading.Event()
         self._sandbox = sandbox
         self._release = asyncio.Event()
@@ -140,12 +142,12 @@ class Held:
             return None
         content = self._sandbox.content(request.query["uri"].rpartition("/")[2])
         self._loop = asyncio.get_running_loop()
-        response = web.StreamResponse(headers={"Content-Length": str(len(content))})
+        response = web.StreamResponse(headers={"Content-Length": str(len(content)), **self._headers})
         await response.prepare(request)
-        await response.write(content[:3000])
+        await response.write(content[: self._at])
         self.asked.set()
         await self._release.wait()
-        await response.write(content[3000:])
+        await response.write(content[self._at :])
         return response
 
     def release(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -259,3 +260,89 @@ def test_a_redirect_is_taken_literally(host: Host, sandbox: Sandbox) -> None:
     sandbox.fault = redirects({"/api/v0.1/Download/file": "/x/{a,b}[1-2]"})
     assert host.fetch(plain(sandbox), sandbox).returncode == 1
     assert [request.path for request in sandbox.requests] == ["/api/v0.1/Download/file", "/x/{a,b}[1-2]"]
+
+
+def breaks_off(sandbox: Sandbox, etag: str) -> Fault:
+    """A fault that breaks off the first answer, of the version that this ETag is of."""
+    content, left = sandbox.content(NAME), iter([3000])
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        at = next(left, None)
+        if at is None:
+            return None
+        response = web.StreamResponse(headers={"Content-Length": str(len(content)), "ETag": etag})
+        response.force_close()
+        await response.prepare(request)
+        await response.write(content[:at])
+        return response
+
+    return fault
+
+
+def etag_of(sandbox: Sandbox) -> str:
+    """What the archive says of the product's version."""
+    url = f"{sandbox.url}/api/v0.1/Download/file?uri=mast:JWST/product/{NAME}"
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - the sandbox
+        return str(answer.headers["ETag"])
+
+
+def test_goes_on_where_the_archive_tells(host: Host, sandbox: Sandbox) -> None:
+    """Without a checksum, a body that breaks off is gone on with if the archive says that it is the same version."""
+    etag = etag_of(sandbox)
+    sandbox.fault = breaks_off(sandbox, etag)
+    fetch = plain(sandbox)
+    assert host.fetch(fetch, sandbox).returncode == 0
+    asked = [(request.headers.get("Range"), request.headers.get("If-Range")) for request in sandbox.requests[1:]]
+    assert asked == [(None, None), ("bytes=3000-", etag)]
+    assert host.place(fetch).read_bytes() == sandbox.content(NAME)
+
+
+@pytest.mark.parametrize("etag", ['"an older version"', 'W/"weak"'])
+def test_starts_over_where_the_archive_has_another(host: Host, sandbox: Sandbox, etag: str) -> None:
+    """Where the version is another meanwhile, or none is told for certain, no bytes of two versions are joined."""
+    sandbox.fault = breaks_off(sandbox, etag)
+    fetch = plain(sandbox)
+    assert host.fetch(fetch, sandbox).returncode == 0
+    assert sandbox.requests[-1].headers.get("Range") is None
+    assert host.place(fetch).read_bytes() == sandbox.content(NAME)
+
+
+def test_troubles_in_a_batch_stay_with_their_products(host: Host) -> None:
+    """Of many products that are asked for with one call of curl, each comes once, or fails by its own name."""
+    names = [f"{number:02}.fits" for number in range(40)]
+    gone, busy, page = names[3], names[7], names[11]
+    with archive(*names) as sandbox:
+        answers = {
+            gone: iter([web.Response(status=404)]),
+            busy: iter([web.Response(status=503), web.Response(status=503)]),
+            page: iter([web.Response(text="<html>"), web.Response(text="<html>")]),
+        }
+
+        async def fault(request: web.Request) -> web.StreamResponse | None:
+            return next(answers.get(request.query["uri"].rpartition("/")[2], iter(())), None)
+
+        sandbox.fault = fault
+        fetches = [fetch_of(name, sandbox.content(name), md5=True) for name in names]
+        host.write(fetches, sandbox.url)
+        failed = host.run("-j", "1")
+        assert failed.stderr.endswith("done 38, skipped 0, failed 2, not tried 0\n")
+        assert {line for line in failed.stderr.splitlines() if line.startswith("failed")} == {
+            f"failed: {fetches[3].path}: the archive answers 404: it has no such product",
+            f"failed: {fetches[11].path}: is not fits",
+        }
+        assert host.products() == {fetch.path for fetch in fetches} - {fetches[3].path, fetches[11].path}
+        assert len(sandbox.requests) == 37 + 1 + 3 + 2
+        assert host.noted("curl").count("--config") * 2 <= len(names)
+        assert host.run("-j", "4").returncode == 0
+        assert len(sandbox.requests) == 43 + 2
+
+
+def test_workers_share_what_there_is(host: Host) -> None:
+    """Workers side by side ask for each product once."""
+    names = [f"{number}.csv" for number in range(50)]
+    with archive(*names) as sandbox:
+        host.write([fetch_of(name, sandbox.content(name)) for name in names], sandbox.url)
+        assert host.run("-j", "8").returncode == 0
+        assert sorted(request.uri or "" for request in sandbox.requests) == sorted(
+            f"mast:JWST/product/{name}" for name in names
+        )

@@ -72,6 +72,24 @@ def test_a_later_run_goes_on(host: Host, sandbox: Sandbox) -> None:
     assert host.place(fetch).read_bytes() == sandbox.content(NAME)
 
 
+def test_a_later_run_goes_on_by_the_version(host: Host) -> None:
+    """Without a checksum, the part of a killed run is gone on with only if the archive still has the same version."""
+    with archive(NAME, blocks=30) as sandbox:
+        held = Held(sandbox, at=50_000, etag='"one"')
+        host.write([plain(sandbox)], sandbox.url)
+        with host.start() as process:
+            assert held.asked.wait(PATIENCE)
+            while not any(path.stat().st_size for path in host.state.rglob("*.part")):
+                assert process.poll() is None
+            os.killpg(process.pid, signal.SIGKILL)
+        held.release()
+        assert host.run().returncode == 0
+        first, second, third = [request.headers for request in sandbox.requests]
+        assert ["Range" in headers for headers in (first, second, third)] == [False, True, False]
+        assert second["If-Range"] == '"one"'
+        assert host.place(plain(sandbox)).read_bytes() == sandbox.content(NAME)
+
+
 def test_a_part_of_other_bytes_does_no_harm(host: Host, sandbox: Sandbox) -> None:
     """A part that does not belong to the product is found out by the checksum, and begun anew."""
     fetch = broken_off(host, sandbox)
