@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from jwstsync.core.plan import Fetch
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_PLAIN = re.compile(r"[A-Za-z0-9_.~:/-]+")  # what stays itself; nearly all names do
 _URL = re.compile(r"https?://[^\s\"\\]+")
 _SUM = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 SUM_KINDS = {32: "md5", 64: "sha256"}
@@ -42,7 +43,8 @@ def checked_url(url: str) -> str:
 
 def quoted_uri(fetch: Fetch) -> str:
     """A product's name in the archive, as it stands in an address."""
-    return quote(clean("uri", fetch.uri), safe=":/")
+    uri = fetch.uri
+    return uri if _PLAIN.fullmatch(uri) else quote(clean("uri", uri), safe=":/")
 
 
 def known_sum(fetch: Fetch) -> str | None:

@@ -29,7 +29,7 @@ tab=$'\t' newline=$'\n'
 
 token=${MAST_API_TOKEN-}
 unset MAST_API_TOKEN # from here on curl alone learns it, on its standard input
-run='' mine=0 parallel=4 child='' unanswered=0
+run='' trash='' mine=0 parallel=4 child='' unanswered=0
 workers=()
 
 say() {
@@ -353,19 +353,20 @@ full_length() { # of the product, as the last answer has it, into value
 
 # --- asking the archive ------------------------------------------------------------------------------------------
 
-escaped() { # for a quoted value in a configuration of curl
-    printf '%s\n' "$1" | sed 's/[\\"]/\\&/g'
+escape() { # into escaped, for a quoted value in a configuration of curl
+    escaped=$1
+    case $1 in *[\\\"]*) escaped=$(printf '%s\n' "$1" | sed 's/[\\"]/\\&/g') ;; esac
 }
 
-origin() { # scheme, host and port of a URL
+find_origin() { # into origin: scheme, host and port of a URL
     local scheme=${1%%://*} rest=${1#*://}
     rest=${rest%%[/?#]*}
     case $scheme in https) rest=${rest%:443} ;; http) rest=${rest%:80} ;; esac
-    printf '%s\n' "$scheme://$rest" | tr '[:upper:]' '[:lower:]'
+    origin=$scheme://$rest
 }
 
 configuration() { # for curl; the token must not stand among its arguments, where everybody can read it
-    local number next=''
+    local number next='' escaped
     for number in "${queue[@]}"; do
         load "$number"
         printf '%surl = "%s"\noutput = "%s.part"\ndump-header = "%s.head"\n' "$next" "${urls[number]}" "$key" "$key"
@@ -377,7 +378,9 @@ configuration() { # for curl; the token must not stand among its arguments, wher
         [ -z "${trusts[number]}" ] || [ -z "$token" ] || printf 'header = "Authorization: token %s"\n' "$token"
         [ -n "${goes[number]}" ] || continue
         printf 'continue-at = "-"\n'
-        [ -n "$tool" ] || printf 'header = "If-Range: %s"\n' "$(escaped "${etags[number]}")"
+        [ -z "$tool" ] || continue
+        escape "${etags[number]}"
+        printf 'header = "If-Range: %s"\n' "$escaped"
     done
 }
 
@@ -418,6 +421,7 @@ ask() { # for the queue, until something fails; leaves codes, statuses and targe
 }
 
 follow() { # whether the answer to product $1 is only where to ask again, or that it is to be asked for as a whole
+    local escaped origin
     load "$1"
     if [ "${codes[$1]}" -eq 33 ]; then # no continuation; where it points, if it does, curl tells only of the whole
         mv -f "$part" "$part.kept"
@@ -431,8 +435,10 @@ follow() { # whether the answer to product $1 is only where to ask again, or tha
     esac
     [ -n "${targets[$1]}" ] && [ "${hops[$1]}" -lt "$redirects" ] || return
     hops[$1]=$((hops[$1] + 1))
-    urls[$1]=$(escaped "${targets[$1]}") trusts[$1]=''
-    [ "$(origin "${targets[$1]}")" != "$home" ] || trusts[$1]=yes
+    escape "${targets[$1]}"
+    find_origin "${targets[$1]}"
+    urls[$1]=$escaped trusts[$1]=''
+    case $origin in "$home") trusts[$1]=yes ;; esac # in capitals or not
 }
 
 judge() { # the last answer, which was not the product; leaves verdict (again, never) and why
@@ -547,8 +553,10 @@ name_it() { # a second name for the part never takes anybody's place; where some
 }
 
 put_aside() { # what stands in the way of new bytes is kept, unless it is an older version that nobody wants
-    local aside=$trash/$path
+    local aside
     [ -e "$place" ] && [ "$old" != - ] || return 0
+    [ -n "$trash" ] || trash=$root/.jwstsync/trash/$(date -u +%Y%m%dT%H%M%S)
+    aside=$trash/$path
     if [ "$old" != trash ] && is_version; then
         aside=$root/.jwstsync/$old/$path
         rm -f "$aside" # of another run: the same bytes, if it is whole
@@ -798,7 +806,7 @@ salvage() { # from the folder of a run: parts that can be gone on with
 
 enter() { # makes a folder for this run, and takes over from those that were killed
     local state=$root/.jwstsync/script folder
-    stash=$state/parts notes=$state/sizes trash=$root/.jwstsync/trash/$(date -u +%Y%m%dT%H%M%S)
+    stash=$state/parts notes=$state/sizes
     machine=$(uname -n)
     mkdir -p "$stash" "$notes" || stop 1 "$root: expected a folder that can be written"
     for folder in "$state"/run.*; do
@@ -809,7 +817,6 @@ enter() { # makes a folder for this run, and takes over from those that were kil
             1) salvage "$folder" ;;
         esac
     done
-    find "$stash" -type f -mtime +30 -exec rm -f {} + # of products that nobody came back for
     run=$state/run.$$.$RANDOM
     mkdir "$run" || stop 1 "$run: expected to be free"
     trap leave EXIT
@@ -825,6 +832,7 @@ own() {
 
 leave() {
     salvage "$run"
+    find "$stash" -type f -mtime +30 -exec rm -f {} + # of products that nobody came back for
     rmdir "$stash" "$notes" "${stash%/*}" 2>/dev/null
 }
 
@@ -873,21 +881,24 @@ options() {
 }
 
 main() {
-    local listing='' number
+    local listing='' number escaped origin
     options "$@"
-    choose_tools
     if [ -n "$listing" ]; then
+        choose_tools
         notes=$root/.jwstsync/script/sizes
         with_table walk list
         exit 0
     fi
     command -v curl >/dev/null || stop 2 "curl: expected to be installed"
     case $token in *[[:cntrl:]]*) stop 2 "MAST_API_TOKEN: expected one line without control characters" ;; esac
-    token=$(escaped "$token") home=$(origin "$archive")
     case $archive in https:*) protocols='=https' ;; *) protocols='=http,https' ;; esac
     enter
     with_table keep_table
-    unset -f with_table # a large one would make every fork of a worker slower
+    unset -f with_table # a large one makes every fork slower
+    escape "$token"
+    find_origin "$archive"
+    token=$escaped home=$origin
+    choose_tools
     for ((number = 0; number < parallel; number++)); do
         work "$number" &
         workers+=("$!")

@@ -114,15 +114,20 @@ def made(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in [folder / "jwstsync.lock", *files]}
 
 
-def made_directly(folder: Path) -> dict[str, bytes]:
+@pytest.fixture(scope="module")
+def directly(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What `apply` alone makes."""
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("directly")
     (folder / "jwstsync.toml").write_text(MANIFEST, encoding="utf-8")
-    jwstsync(folder, "apply")
+    with holdings() as sandbox, pytest.MonkeyPatch.context() as patch:
+        isolate(patch, folder / "home")
+        patch.setenv("JWSTSYNC_ARCHIVE_URL", sandbox.url)
+        patch.setenv("MAST_API_TOKEN", TOKEN)
+        jwstsync(folder, "apply")
     return made(folder)
 
 
-def test_troubles_make_no_difference(host: Host, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_troubles_make_no_difference(host: Host, sandbox: Sandbox, directly: dict[str, bytes]) -> None:
     """Busy servers, torn bodies, pages, redirects, a token that comes late: in the end all is as `apply` makes it."""
     with holdings() as elsewhere:
         sandbox.fault = troubles(sandbox, elsewhere)
@@ -140,10 +145,10 @@ def test_troubles_make_no_difference(host: Host, sandbox: Sandbox, tmp_path: Pat
     heard = len(sandbox.requests)
     jwstsync(host.folder, "apply")
     assert not [request for request in sandbox.requests[heard:] if request.uri is not None]
-    assert made(host.folder) == made_directly(tmp_path / "directly")
+    assert made(host.folder) == directly
 
 
-def test_a_kill_makes_no_difference(host: Host, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_kill_makes_no_difference(host: Host, sandbox: Sandbox, directly: dict[str, bytes]) -> None:
     """A script that is killed in the middle and run again, and `apply` after it, come to what `apply` makes alone."""
     host.variables["MAST_API_TOKEN"] = TOKEN
     held = Held(sandbox)
@@ -154,10 +159,10 @@ def test_a_kill_makes_no_difference(host: Host, sandbox: Sandbox, tmp_path: Path
     assert host.run().returncode == 0
 
     jwstsync(host.folder, "apply")
-    assert made(host.folder) == made_directly(tmp_path / "directly")
+    assert made(host.folder) == directly
 
 
-def test_apply_finishes_what_a_script_began(host: Host, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_apply_finishes_what_a_script_began(host: Host, sandbox: Sandbox, directly: dict[str, bytes]) -> None:
     """A script that was killed for good leaves nothing that outlives the next `apply`."""
     held = Held(sandbox)
     with host.start() as process:
@@ -168,10 +173,10 @@ def test_apply_finishes_what_a_script_began(host: Host, sandbox: Sandbox, tmp_pa
 
     jwstsync(host.folder, "apply")
     assert not host.state.exists()
-    assert made(host.folder) == made_directly(tmp_path / "directly")
+    assert made(host.folder) == directly
 
 
-def test_aria2_brings_what_is_public(host: Host, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_aria2_brings_what_is_public(host: Host, sandbox: Sandbox, directly: dict[str, bytes]) -> None:
     """aria2c runs the input file, once and again; `apply` adopts all of it and fetches what needs the token."""
     program = shutil.which("aria2c")
     assert program is not None, "aria2c: expected to be installed (Debian: apt-get install aria2)"
@@ -195,4 +200,4 @@ def test_aria2_brings_what_is_public(host: Host, sandbox: Sandbox, tmp_path: Pat
     jwstsync(host.folder, "apply")
     asked = {request.uri for request in sandbox.requests[heard:] if request.uri is not None}
     assert asked == {f"mast:JWST/product/{CLOSED}"}
-    assert made(host.folder) == made_directly(tmp_path / "directly")
+    assert made(host.folder) == directly

@@ -99,6 +99,17 @@ def test_a_part_of_other_bytes_does_no_harm(host: Host, sandbox: Sandbox) -> Non
     assert host.place(fetch).read_bytes() == sandbox.content(NAME)
 
 
+def test_a_part_that_is_in_place_too_is_not_written_to(host: Host, sandbox: Sandbox) -> None:
+    """What has a final name is not changed by way of its part, which a run that was killed may have left."""
+    fetch = broken_off(host, sandbox)
+    (part,) = (host.state / "parts").iterdir()
+    host.place(fetch).parent.mkdir(parents=True)
+    host.place(fetch).hardlink_to(part)
+    assert host.fetch(fetch, sandbox).returncode == 0
+    assert host.place(fetch).read_bytes() == sandbox.content(NAME)
+    assert host.trash() == [sandbox.content(NAME)[:3000]]
+
+
 def test_a_part_that_is_whole_is_taken(host: Host, sandbox: Sandbox) -> None:
     """A part that already has every byte is put in place without asking the archive."""
     fetch = broken_off(host, sandbox)
