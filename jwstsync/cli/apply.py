@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -61,6 +62,12 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
     help="After so long, such as 5h or 1h30m, end and keep what is done.",
 )
 @option("--script", metavar="FILE", help="Write a bash + curl script that fetches the difference ('-': to stdout).")
+@option(
+    "--script-format",
+    type=click.Choice(["bash", "aria2"]),
+    default="bash",
+    help="What to write: a bash + curl script, or an input file of aria2.",
+)
 @LOCKED
 @FROZEN
 @ALLOW_EMPTY
@@ -78,6 +85,7 @@ def apply(
     *,
     yes: bool,
     script: str | None,
+    script_format: str,
     limit: int | None,
     limit_rate: float | None,
     max_duration: float | None,
@@ -91,11 +99,13 @@ def apply(
     """
     call = _Call(context, mode_of(context, modes), allow_empty=allow_empty)
     if script is None:
+        if context.get_parameter_source("script_format") is ParameterSource.COMMANDLINE:
+            raise UsageError("--script-format: expected together with --script FILE")
         return call.fetch(_Bounds(limit, limit_rate, max_duration, lock_timeout), yes=yes)
     for name in ("limit", "limit_rate", "max_duration"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UsageError(f"--script and --{name.replace('_', '-')}: expected one of them")
-    return call.write_script(script)
+    return call.write_script(script, script_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,7 @@ class _Call:
         self._told: Counter[str] = Counter()
         self._fetched_bytes = self._unconfirmed = 0
 
-    def write_script(self, target: str) -> int:
+    def write_script(self, target: str, form: str) -> int:
         """Writes a script of the difference; the lockfile stays as it is.
 
         Raises:
@@ -128,7 +138,7 @@ class _Call:
         """
         with self._events():
             self._check_script(target)
-            return self._write_script(target)
+            return self._write_script(target, form)
 
     def _check_script(self, target: str) -> None:
         from jwstsync.sync.script import STDOUT
@@ -141,10 +151,10 @@ class _Call:
             raise UsageError("--json and --script -: expected a file for the script, since the events are on stdout")
         check_folder(target)
 
-    def _write_script(self, target: str) -> int:
-        from jwstsync.sync.planning import plan
+    def _write_script(self, target: str, form: str) -> int:
+        from jwstsync.sync.planning import named, plan
         from jwstsync.sync.report import plan_exit_codes
-        from jwstsync.sync.script import STDOUT, write_script
+        from jwstsync.sync.script import STDOUT, Form, write_script
 
         with session_of(self._context) as session:
             found = plan(
@@ -155,13 +165,16 @@ class _Call:
                 settings=session.settings,
             )
             warn_of(self._output, found)
-            text = write_script(session.manifest, found, self._mode, target)
+            script = write_script(session.manifest, found, self._mode, target, Form(form))
         if target == STDOUT:
-            click.echo(text.encode(), nl=False)
+            click.echo(script.text.encode(), nl=False)
         else:
+            how = {"bash": "bash", "aria2": "aria2c -j 4 -i"}[form]
             self._output.answer(
-                f"Wrote {target}: {counted(len(found.transfers), 'product')}; run it with: bash {target}"
+                f"Wrote {target}: {counted(script.count, 'product')}; run it with: {how} {shlex.quote(target)}"
             )
+        for reason, actions in script.left_out.items():
+            self._output.warning(f"left out: {named(actions)}: {reason}")
         for one in found.goal.refused:
             self._tell_product(_refused_event(one))
         code = gravest(plan_exit_codes(found))

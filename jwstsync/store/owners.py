@@ -31,21 +31,23 @@ def is_owned(path: Path, owner: str) -> bool:
     pid = rest.partition("-")[0]
     if not (pid.isascii() and pid.isdigit()):
         return False
-    return (host != _host() or _is_alive(int(pid))) and _is_fresh(path)
+    return (host != _host() or is_alive(int(pid))) and is_fresh(path)
 
 
 def _host() -> str:
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
-def _is_fresh(path: Path) -> bool:
+def is_fresh(path: Path) -> bool:
+    """Whether somebody touched a file so lately that it may still be in use."""
     try:
         return time.time() - path.stat().st_ctime < LONGEST_REST
     except OSError:  # its run has just put it in place
         return True
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of that number on this host."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -19,6 +19,7 @@ from jwstsync.store.commit import Committer, landing_in_place
 from jwstsync.store.formats import format_problem
 from jwstsync.store.parts import Parts
 from jwstsync.store.runlock import run_lock
+from jwstsync.store.scripts import clear_scripts
 from jwstsync.store.tree import Tree
 from jwstsync.sync.clock import Clock
 from jwstsync.sync.feedback import Feedback, Silence
@@ -254,6 +255,8 @@ class Run:
         if not self._recording.close(self.plan, begun=self._begun):
             path = self._manifest.lockfile
             self._feedback.warn(f"{path}: changed during the run and left as it is; run again")
+        if self._begun:
+            clear_scripts(self._tree.state_folder)
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
         withheld = self.plan.of(ActionKind.WITHHOLD)

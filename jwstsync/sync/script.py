@@ -1,43 +1,83 @@
-"""A plan as a script that somebody else runs; nothing is fetched and nothing recorded here."""
+"""A plan as a script, or as an input file of aria2, that somebody else runs; nothing is fetched or recorded here."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstsync.executors.aria2 import aria2_problem, aria2_text
 from jwstsync.executors.script import script_text
 from jwstsync.store.files import disk_errors, write_whole
 from jwstsync.sync.planning import Mode, check_locked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from jwstsync.core.manifest import Manifest
-    from jwstsync.core.plan import Plan
+    from jwstsync.core.plan import Action, Fetch, Plan
 
 STDOUT = "-"
 
 
-def write_script(manifest: Manifest, plan: Plan, mode: Mode, target: str) -> str:
-    """Writes a script that fetches what the plan would, and gives its text.
+class Form(StrEnum):
+    """What is written: a script for bash and curl, or an input file of aria2."""
+
+    BASH = "bash"
+    ARIA2 = "aria2"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What was written.
+
+    Attributes:
+        text: All of it.
+        count: How many products it fetches.
+        left_out: What the plan would fetch and this does not, by the reason.
+    """
+
+    text: str
+    count: int
+    left_out: Mapping[str, Sequence[Action]]
+
+
+def write_script(manifest: Manifest, plan: Plan, mode: Mode, target: str, form: Form = Form.BASH) -> Script:
+    """Writes a script that fetches what the plan would.
 
     Args:
         manifest: Whose root the script fills, relative to the folder it is run in.
         plan: What there is to fetch.
         mode: Whether the lockfile must not change.
         target: The file to write; ``-`` writes none.
+        form: For whom it is.
 
     Raises:
         JwstsyncError: The lockfile would change and must not, or the file can not be written.
     """
     if mode is Mode.LOCKED:
         check_locked(plan)
-    fetches = [action.fetch for action in plan.transfers]
-    text = script_text(fetches, archive_url=manifest.archive.url, root=_root(manifest))
+    script = _script(manifest, plan.transfers, form)
     if target != STDOUT:
         with disk_errors("script"):
-            write_whole(Path(target), text.encode())
-            Path(target).chmod(0o755)
-    return text
+            write_whole(Path(target), script.text.encode())
+            Path(target).chmod(0o755 if form is Form.BASH else 0o644)
+    return script
+
+
+def _script(manifest: Manifest, actions: Sequence[Action], form: Form) -> Script:
+    fetches: list[Fetch] = []
+    left_out: dict[str, list[Action]] = {}
+    for action in actions:
+        problem = aria2_problem(action) if form is Form.ARIA2 else None
+        if problem is None:
+            fetches.append(action.fetch)
+        else:
+            left_out.setdefault(problem, []).append(action)
+    write = aria2_text if form is Form.ARIA2 else script_text
+    return Script(write(fetches, archive_url=manifest.archive.url, root=_root(manifest)), len(fetches), left_out)
 
 
 def _root(manifest: Manifest) -> str:

@@ -443,6 +443,24 @@ def test_a_script_of_the_difference(desk: Desk) -> None:
     assert desk.snapshot() == before
 
 
+def test_an_input_file_of_aria2(desk: Desk) -> None:
+    """It holds what is missing, is no program, and what it had better not fetch is left out by name."""
+    desk.call("apply", "--limit", "3")
+    whole = next(desk.root.rglob("*.fits"))
+    whole.write_bytes(b"edited")
+    written = desk.call("apply", "--script", "a file.txt", "--script-format", "aria2")
+    listed = desk.folder / "a file.txt"
+
+    assert (written.code, written.out) == (
+        ExitCode.OK,
+        "Wrote a file.txt: 1 product; run it with: aria2c -j 4 -i 'a file.txt'\n",
+    )
+    assert f"left out: repair {whole.name}: aria2 would write over what stands in its place" in written.err
+    assert not os.access(listed, os.X_OK)
+    assert product_name(FIRST, "uncal") in listed.read_text(encoding="utf-8")
+    assert whole.name not in listed.read_text(encoding="utf-8")
+
+
 def test_a_script_on_stdout(desk: Desk) -> None:
     """With '-' the script is all there is on stdout, and no file is written."""
     before = desk.snapshot()
@@ -508,6 +526,7 @@ def test_a_script_tells_programs_what_is_refused(bare: Desk) -> None:
     ("arguments", "words"),
     [
         (("--script", "-", "--json"), "--json and --script -: expected a file for the script"),
+        (("--script-format", "aria2"), "--script-format: expected together with --script FILE"),
         (("--script", "get.sh", "--limit", "3"), "--script and --limit: expected one of them"),
         (("--script", "get.sh", "--sandbox"), "--script and --sandbox: expected a stand-in that stays"),
     ],

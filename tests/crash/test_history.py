@@ -85,7 +85,7 @@ class History(RuleBasedStateMachine):
         self._silent: set[str] = set()
         self._disk = Disk(self._tick)
         self._patch.setattr(keyring, "get_password", lambda *_: None)
-        self._patch.setattr("jwstsync.store.owners._is_alive", lambda _: False)  # every other run was another process
+        self._patch.setattr("jwstsync.store.owners.is_alive", lambda _: False)  # every other run was another process
         watch(str(self._place.folder), self._disk, self._patch.setattr)
 
     def teardown(self) -> None:

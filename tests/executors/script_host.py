@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
 import subprocess
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
     from jwstsync.sandbox import Fault
 
-BASH = shutil.which("bash") or "bash"
+BASH = os.environ.get("SCRIPT_BASH") or shutil.which("bash") or "bash"  # another one can be had: see CONTRIBUTING.md
+PATIENCE = 30  # seconds, for what comes at once unless something is broken
 SCRIPT = "get products.sh"
 ROOT = "mast Down'load $HOME"
 NAME = "image_cal.fits"
@@ -120,6 +123,37 @@ def redirects(places: dict[str, str]) -> Fault:
         return None if place is None else web.Response(status=302, headers=headers, text="it has moved")
 
     return fault
+
+
+class Held:
+    """An archive that sends the beginning of the first product that is asked for, and no more until it is told to."""
+
+    def __init__(self, sandbox: Sandbox, *, at: int = 3000, etag: str | None = None) -> None:
+        self._at = at
+        self._headers = {"ETag": etag} if etag else {}
+        self.asked = threading.Event()
+        self._sandbox = sandbox
+        self._release = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        sandbox.fault = self._fault
+
+    async def _fault(self, request: web.Request) -> web.StreamResponse | None:
+        if self.asked.is_set() or "uri" not in request.query:
+            return None
+        content = self._sandbox.content(request.query["uri"].rpartition("/")[2])
+        self._loop = asyncio.get_running_loop()
+        response = web.StreamResponse(headers={"Content-Length": str(len(content)), **self._headers})
+        await response.prepare(request)
+        await response.write(content[: self._at])
+        self.asked.set()
+        await self._release.wait()
+        await response.write(content[self._at :])
+        return response
+
+    def release(self) -> None:
+        """Sends the rest."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._release.set)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -74,17 +75,17 @@ def test_does_not_wait_for_hours(host: Host, sandbox: Sandbox) -> None:
 
 
 def test_leaves_an_archive_in_peace_that_does_not_answer(host: Host) -> None:
-    """After three products in a row without an answer the others are not tried, and that is said."""
+    """After three products in a row without an answer the others are not tried, not even once, and that is said."""
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
         return None if request.query["uri"].endswith("/1.fits") else web.Response(status=500)
 
-    with archive(*(f"{i}.fits" for i in range(9))) as sandbox:
+    with archive(*(f"{i}.fits" for i in range(50))) as sandbox:
         sandbox.fault = fault
-        host.write([fetch_of(f"{i}.fits", sandbox.content(f"{i}.fits")) for i in range(9)], sandbox.url)
+        host.write([fetch_of(f"{i}.fits", sandbox.content(f"{i}.fits")) for i in range(50)], sandbox.url)
         failed = host.run("-j", "1")
         assert failed.returncode == 1
-        assert failed.stderr.endswith("done 1, skipped 0, failed 4, not tried 4\n")
+        assert failed.stderr.endswith("done 1, skipped 0, failed 4, not tried 45\n")
         assert len(sandbox.requests) == 21
 
 
@@ -230,6 +231,7 @@ def test_the_token_goes_to_no_other_host(host: Host, sandbox: Sandbox) -> None:
         assert host.fetch(pinned(sandbox), sandbox).returncode == 0
         assert sandbox.requests[0].headers["Authorization"] == f"token {TOKEN}"
         assert [request.headers.get("Authorization") for request in elsewhere.requests] == [None]
+        assert "Range" not in elsewhere.requests[0].headers  # what the redirect itself said is no part
 
 
 def test_the_token_stays_with_the_archive(host: Host, sandbox: Sandbox) -> None:
@@ -259,3 +261,89 @@ def test_a_redirect_is_taken_literally(host: Host, sandbox: Sandbox) -> None:
     sandbox.fault = redirects({"/api/v0.1/Download/file": "/x/{a,b}[1-2]"})
     assert host.fetch(plain(sandbox), sandbox).returncode == 1
     assert [request.path for request in sandbox.requests] == ["/api/v0.1/Download/file", "/x/{a,b}[1-2]"]
+
+
+def breaks_off(sandbox: Sandbox, etag: str) -> Fault:
+    """A fault that breaks off the first answer, of the version that this ETag is of."""
+    content, left = sandbox.content(NAME), iter([3000])
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        at = next(left, None)
+        if at is None:
+            return None
+        response = web.StreamResponse(headers={"Content-Length": str(len(content)), "ETag": etag})
+        response.force_close()
+        await response.prepare(request)
+        await response.write(content[:at])
+        return response
+
+    return fault
+
+
+def etag_of(sandbox: Sandbox) -> str:
+    """What the archive says of the product's version."""
+    url = f"{sandbox.url}/api/v0.1/Download/file?uri=mast:JWST/product/{NAME}"
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - the sandbox
+        return str(answer.headers["ETag"])
+
+
+def test_goes_on_where_the_archive_tells(host: Host, sandbox: Sandbox) -> None:
+    """Without a checksum, a body that breaks off is gone on with if the archive says that it is the same version."""
+    etag = etag_of(sandbox)
+    sandbox.fault = breaks_off(sandbox, etag)
+    fetch = plain(sandbox)
+    assert host.fetch(fetch, sandbox).returncode == 0
+    asked = [(request.headers.get("Range"), request.headers.get("If-Range")) for request in sandbox.requests[1:]]
+    assert asked == [(None, None), ("bytes=3000-", etag)]
+    assert host.place(fetch).read_bytes() == sandbox.content(NAME)
+
+
+@pytest.mark.parametrize(("etag", "tried"), [('"an older version"', 1), ('W/"weak"', 0)])
+def test_starts_over_where_the_archive_has_another(host: Host, sandbox: Sandbox, etag: str, tried: int) -> None:
+    """Where the version is another meanwhile, or none is told for certain, no bytes of two versions are joined."""
+    sandbox.fault = breaks_off(sandbox, etag)
+    fetch = plain(sandbox)
+    assert host.fetch(fetch, sandbox).returncode == 0
+    assert [request.headers.get("Range") for request in sandbox.requests] == [None, *["bytes=3000-"] * tried, None]
+    assert host.place(fetch).read_bytes() == sandbox.content(NAME)
+
+
+def test_troubles_in_a_batch_stay_with_their_products(host: Host) -> None:
+    """Of many products that are asked for with one call of curl, each comes once, or fails by its own name."""
+    names = [f"{number:02}.fits" for number in range(40)]
+    gone, busy, page = names[3], names[7], names[11]
+    with archive(*names) as sandbox:
+        answers = {
+            gone: iter([web.Response(status=404)]),
+            busy: iter([web.Response(status=503), web.Response(status=503)]),
+            page: iter([web.Response(text="<html>"), web.Response(text="<html>")]),
+        }
+
+        async def fault(request: web.Request) -> web.StreamResponse | None:
+            return next(answers.get(request.query["uri"].rpartition("/")[2], iter(())), None)
+
+        sandbox.fault = fault
+        fetches = [fetch_of(name, sandbox.content(name), md5=True) for name in names]
+        host.write(fetches, sandbox.url)
+        failed = host.run("-j", "1")
+        assert failed.stderr.endswith("done 38, skipped 0, failed 2, not tried 0\n")
+        assert {line for line in failed.stderr.splitlines() if line.startswith("failed")} == {
+            f"failed: {fetches[3].path}: the archive answers 404: it has no such product",
+            f"failed: {fetches[11].path}: is not fits",
+        }
+        assert host.products() == {fetch.path for fetch in fetches} - {fetches[3].path, fetches[11].path}
+        assert len(sandbox.requests) == 37 + 1 + 3 + 2
+        assert host.noted("curl").count("--config") * 2 <= len(names)
+        assert host.run("-j", "4").returncode == 0
+        assert len(sandbox.requests) == 43 + 2
+
+
+def test_workers_share_what_there_is(host: Host) -> None:
+    """Workers side by side ask for each product once."""
+    names = [f"{number}.csv" for number in range(50)]
+    with archive(*names) as sandbox:
+        host.write([fetch_of(name, sandbox.content(name)) for name in names], sandbox.url)
+        assert host.run("-j", "8").returncode == 0
+        assert sorted(request.uri or "" for request in sandbox.requests) == sorted(
+            f"mast:JWST/product/{name}" for name in names
+        )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def written(place: Place, mode: Mode = Mode.DEFAULT) -> str:
     """The script of a folder's difference."""
     path = place.folder / "fetch.sh"
-    text = write_script(place.manifest, place.plan(mode), mode, str(path))
+    text = write_script(place.manifest, place.plan(mode), mode, str(path)).text
     assert path.read_text(encoding="utf-8") == text
     return text
 
@@ -63,7 +63,7 @@ def test_a_script_may_go_to_the_output(synced: Place, monkeypatch: pytest.Monkey
     synced.file(A).unlink()
     before = sorted(synced.folder.rglob("*"))
 
-    assert A in write_script(synced.manifest, synced.plan(), Mode.DEFAULT, STDOUT)
+    assert A in write_script(synced.manifest, synced.plan(), Mode.DEFAULT, STDOUT).text
     assert sorted(synced.folder.rglob("*")) == before
 
 
@@ -97,7 +97,7 @@ def test_a_script_fills_the_manifests_root(place: Place, root: str) -> None:
     place.write(EVERYTHING.replace('root = "data"', f'root = "{root}"'))
     found = place.plan(Mode.OFFLINE)
 
-    assert root_of(write_script(place.manifest, found, Mode.OFFLINE, STDOUT)) == root
+    assert root_of(write_script(place.manifest, found, Mode.OFFLINE, STDOUT).text) == root
 
 
 @pytest.mark.parametrize(("root", "private"), [("data", "data-sandbox"), ("/data/jwst", "/data/jwst-sandbox")])
@@ -106,7 +106,7 @@ def test_a_script_of_a_sandbox_never_fills_the_real_root(place: Place, root: str
     place.write(EVERYTHING.replace('root = "data"', f'root = "{root}"'))
     manifest = place.manifest.for_sandbox("http://127.0.0.1:9")
 
-    assert root_of(write_script(manifest, place.plan(Mode.OFFLINE), Mode.OFFLINE, STDOUT)) == private
+    assert root_of(write_script(manifest, place.plan(Mode.OFFLINE), Mode.OFFLINE, STDOUT).text) == private
 
 
 def test_what_a_script_fetched_is_adopted(tmp_path: Path) -> None:
