@@ -24,9 +24,11 @@ def show_plan(
 ) -> None:
     """Prints a plan, and what is wrong with it to stderr; also how many old versions are kept, if that is asked for."""
     from jwstsync.core.documents import plan_document
+    from jwstsync.sync.garbage import seldom_collected
 
     if output.as_json:
-        output.document(plan_document(plan, subject, all_actions=verbose, versions=versions))
+        with seldom_collected():
+            output.document(plan_document(plan, subject, all_actions=verbose, versions=versions))
     else:
         _show_text(output, session, plan, subject.partition(".")[2].partition("/")[0], verbose=verbose)
         if versions and versions[0]:

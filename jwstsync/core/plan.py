@@ -293,10 +293,13 @@ class Plan:
 
 def paths_to_hash(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]) -> set[ProductPath]:
     """The files whose bytes have to be known before `decide` can tell: right in size, and not known as they stand."""
+    locked_by = lockfile.products
     found = set()
-    for wanted in goal.products.values():
-        locked, state = lockfile.products.get(wanted.uri), disk.get(wanted.path)
-        if locked is not None and state is not None and _unclear(wanted, locked, state):
+    for uri, wanted in goal.products.items() if locked_by else ():
+        locked, state = locked_by.get(uri), disk.get(wanted.path)
+        if locked is None or state is None or (state.sha256 is not None and state.md5 is not None):
+            continue
+        if _unclear(wanted, locked, state):
             found.add(wanted.path)
     return found
 
@@ -322,7 +325,8 @@ def decide(
     """
     dropped = [one for one in lockfile if one.uri not in goal.products]
     subjects: list[Selected | LockedProduct] = [*goal.products.values(), *dropped]
-    subjects.sort(key=attrgetter("proposal", "uri"))
+    subjects.sort(key=attrgetter("uri"))  # which most are already
+    subjects.sort(key=attrgetter("proposal"))
     old = lockfile.products
     actions = [
         _drop(one, goal) if isinstance(one, LockedProduct) else _action(one, old.get(one.uri), disk, access, on_update)
@@ -344,14 +348,15 @@ def _action(
 ) -> Action:
     state = disk.get(wanted.path)
     pinned = locked is not None and not changed_in_archive(wanted, locked)
-    reason: Reason | None
+    if pinned and locked and state and state.sha256 == locked.sha256 and state.size == locked.size:
+        return Action(ActionKind.KEEP, None, wanted, locked, state, True, on_update)  # noqa: FBT003 - as nearly always
     if locked is None:
         kind, reason = _decide_new(wanted, state)
     elif pinned:
-        kind, reason = _decide_locked(locked, state)
+        kind, reason = _decide_missing(locked, state)
     else:
         kind, reason = _decide_changed(wanted, locked, state)
-    if kind in TRANSFERS and not access.allows(wanted):
+    if not wanted.public and kind in TRANSFERS and not access.allows(wanted):
         kind, reason = ActionKind.WITHHOLD, Reason.EXCLUSIVE_ACCESS
     return Action(kind, reason, wanted, locked, state, pinned, on_update)
 
@@ -378,11 +383,9 @@ def _decide_changed(wanted: Selected, locked: LockedProduct, state: FileState | 
     return ActionKind.UPDATE, Reason.CHANGED
 
 
-def _decide_locked(locked: LockedProduct, state: FileState | None) -> tuple[ActionKind, Reason | None]:
+def _decide_missing(locked: LockedProduct, state: FileState | None) -> tuple[ActionKind, Reason]:
     if state is None:
         return ActionKind.FETCH, Reason.MISSING
-    if state.size == locked.size and state.sha256 == locked.sha256:
-        return ActionKind.KEEP, None
     if state.size < locked.size:
         return ActionKind.REPAIR, Reason.TRUNCATED
     return ActionKind.REPAIR, Reason.DAMAGED if state.untouched else Reason.MODIFIED

@@ -17,6 +17,7 @@ from jwstsync.store.answers import Answers
 from jwstsync.store.lockfiles import NO_LOCKFILE, lockfile_digest, read_lockfile
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Silence
+from jwstsync.sync.garbage import seldom_collected
 from jwstsync.sync.gather import WITHOUT_ASKING, gather, gather_keywords, open_archive
 from jwstsync.sync.keeping import keep, kept_keywords, kept_listings
 from jwstsync.sync.token import Token
@@ -124,6 +125,10 @@ class Question:
         Raises:
             JwstsyncError: The archive can not be asked, a file not be read, or what was found can be no token.
         """
+        with seldom_collected():
+            return self._answered(tree, lockfile)
+
+    def _answered(self, tree: Tree, lockfile: Lockfile) -> tuple[Plan, Token]:
         selection = self._selection()
         goal = goal_of(selection, lockfile, allow_empty=self.allow_empty)
         disk = tree.observe(goal.paths)

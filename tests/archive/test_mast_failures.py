@@ -108,7 +108,7 @@ FAILURES = {
         r"column productFilename = .*: expected a text",
     ),
     "a row that is none": (
-        text('{"status": "COMPLETE", "fields": [{"name": "obsID"}], "data": [[1]]}'),
+        text(json.dumps({"status": "COMPLETE", "fields": [{"name": name} for name in PRODUCT], "data": [[1]]})),
         r"not understood \(AttributeError",
     ),
     "a size without end": (
