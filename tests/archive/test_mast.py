@@ -139,7 +139,7 @@ def test_astroquery_is_imported_with_the_first_question() -> None:
 
 
 def test_an_answer_is_read_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """astroquery looks for the status in an answer, and the rows are taken from it: of 50 MB of JSON, both at once."""
+    """The status that astroquery looks for and the rows come of one reading: an answer may have 50 MB."""
     read = []
 
     def spy(content: bytes) -> object:
