@@ -62,9 +62,9 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
         return Goal({one.uri: as_locked(one) for one in lockfile})
     disbelieved = frozenset[int]() if allow_empty else _suddenly_empty(selection, lockfile)
     products = dict(selection.products)
-    unanswered = disbelieved.union(selection.failed)
-    for one in lockfile if unanswered else ():
-        if one.proposal in unanswered:
+    unanswered, unsure = disbelieved.union(selection.failed), selection.unsure
+    for one in lockfile if unanswered or unsure else ():
+        if one.proposal in unanswered or (one.proposal in unsure and one.uri not in selection.uris):
             products[one.uri] = _still(one, products.get(one.uri))
     refused = list(selection.refused)
     _carry(products, refused, lockfile)
