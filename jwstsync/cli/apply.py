@@ -16,7 +16,7 @@ from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import Session, session_of
-from jwstsync.cli.show import show_plan, warn_of
+from jwstsync.cli.show import show_plan, warn_of, warn_of_access
 from jwstsync.cli.stopping import Stopping
 from jwstsync.cli.text import counted
 from jwstsync.core.amounts import parse_duration, parse_rate
@@ -155,6 +155,7 @@ class _Call:
                 settings=session.settings,
             )
             warn_of(self._output, found)
+            warn_of_access(self._output, found)
             text = write_script(session.manifest, found, self._mode, target)
         if target == STDOUT:
             click.echo(text.encode(), nl=False)

@@ -12,7 +12,7 @@ from jwstsync.cli.options import Command, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import Session, session_of
-from jwstsync.cli.show import show_plan, warn_of_limit
+from jwstsync.cli.show import show_plan, warn_of_access, warn_of_limit
 from jwstsync.cli.text import age_text
 from jwstsync.errors import ExitCode, UsageError, gravest
 
@@ -80,6 +80,7 @@ def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: 
         if mode is Mode.OFFLINE:
             output.message(_offline_text(found, session.manifest.archive.url))
         _show(context, session, found, "jwstsync.plan/1")
+        warn_of_access(output, found)
         if not output.as_json:
             warn_of_limit(output, session, found)
     if mode is Mode.LOCKED:

@@ -72,6 +72,12 @@ def warn_of_limit(output: Output, session: Session, plan: Plan) -> None:
         output.warning(f"{problem}; apply would refuse")
 
 
+def warn_of_access(output: Output, plan: Plan) -> None:
+    """Says on stderr what apply would say of exclusive products that it should fetch and can not."""
+    if plan.access_problem:
+        output.warning(f"{plan.access_problem}; apply ends with exit code 8")
+
+
 def warn_of(output: Output, plan: Plan) -> None:
     """Says on stderr what the plan could not take into account."""
     from jwstsync.sync.planning import disbelief

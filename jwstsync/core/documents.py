@@ -186,7 +186,7 @@ def plan_document(
         "versions": None if versions is None else {"files": versions[0], "bytes": versions[1]},
         "stale": plan.stale,
         "idle_rules": list(plan.goal.idle_rules),
-        "warnings": list(plan.goal.warnings),
+        "warnings": [*plan.goal.warnings, *filter(None, (plan.token_problem, plan.access_problem))],
     }
 
 

@@ -15,7 +15,7 @@ from jwstsync.core.layout import TRASH, version_folder
 from jwstsync.core.lockfile import LockedProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
@@ -254,12 +254,14 @@ class Fetch:
 class Plan:
     """Every selected or locked product with its one action, by proposal and URI, and the goal behind it.
 
-    ``token_problem`` tells why the user's token, where one is needed, is refused.
+    ``token_problem`` tells why the user's token, where one is needed, is refused; ``access_problem`` what is wanted of
+    exclusive products and can not be had.
     """
 
     actions: Sequence[Action]
     goal: Goal
     token_problem: str | None = None
+    access_problem: str | None = None
 
     def of(self, *kinds: ActionKind) -> list[Action]:
         """The actions of these kinds."""
@@ -389,13 +391,3 @@ def _decide_missing(locked: LockedProduct, state: FileState | None) -> tuple[Act
     if state.size < locked.size:
         return ActionKind.REPAIR, Reason.TRUNCATED
     return ActionKind.REPAIR, Reason.DAMAGED if state.untouched else Reason.MODIFIED
-
-
-def queue_order(fetches: Iterable[Fetch]) -> list[Fetch]:
-    """The order to fetch in: the largest first, so that none is left alone at the end; else by observation."""
-    return sorted(fetches, key=lambda fetch: (-(fetch.size or 0), _observation(fetch), fetch.path))
-
-
-def _observation(fetch: Fetch) -> str:
-    """The observation of a product; a lockfile does not tell, but a file's name is it and what kind of file it is."""
-    return fetch.wanted.obs_id or fetch.path.rpartition("/")[2].rpartition("_")[0]

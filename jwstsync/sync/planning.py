@@ -143,7 +143,7 @@ class Question:
         if found.needs_token and token.find() is None:
             without = decide(goal, lockfile, disk, Access(mode), on_update)
             found = replace(without, token_problem=token.problem)
-        return found, token
+        return replace(found, access_problem=_access_problem(found, mode, token)), token
 
     def _whoami(self, token: str) -> Identity:
         self.feedback.phase(f"asking {self.manifest.archive.url} about the token")
@@ -199,6 +199,16 @@ class Question:
         for warning in selection.warnings:
             self.feedback.warn(warning)
         return selection
+
+
+def _access_problem(plan: Plan, exclusive_access: str, token: Token) -> str | None:
+    """Why a run fetches nothing, or not all that it should, where the manifest wants exclusive products."""
+    withheld = plan.of(ActionKind.WITHHOLD)
+    if withheld and exclusive_access == "error":
+        return f"exclusive access: {named(withheld)} can not be had; expected a token with the right"
+    if withheld and exclusive_access == "fetch" and not token.problem:
+        return f"{len(withheld)} exclusive products need a token; {token.expected}"
+    return None
 
 
 def limit_problem(plan: Plan, manifest: Manifest) -> str | None:

@@ -96,9 +96,8 @@ class Run:
         """
         if self._mode is Mode.LOCKED:
             check_locked(self.plan)
-        withheld = self.plan.of(ActionKind.WITHHOLD)
-        if withheld and self._manifest.archive.exclusive_access == "error":
-            raise TokenError(f"exclusive access: {named(withheld)} can not be had; expected a token with the right")
+        if self.plan.access_problem and self._manifest.archive.exclusive_access == "error":
+            raise TokenError(self.plan.access_problem)
         problem = limit_problem(self.plan, self._manifest)
         if problem is not None:
             raise LimitError(problem)
@@ -256,9 +255,8 @@ class Run:
             self._feedback.warn(f"{path}: changed during the run and left as it is; run again")
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
-        withheld = self.plan.of(ActionKind.WITHHOLD)
-        if self._begun and withheld and not self._token.problem and self._manifest.archive.exclusive_access == "fetch":
-            self._feedback.warn(f"{len(withheld)} exclusive products need a token; {self._token.expected}")
+        if self._begun and self.plan.access_problem:
+            self._feedback.warn(self.plan.access_problem)
         if unconfirmed := [result.action for result in self._results if result.unconfirmed]:
             proof = "nothing has confirmed" if self._trust.belief is Belief.OPEN else "were confirmed only later"
             self._feedback.warn(f"{named(unconfirmed)}: {_UNCONFIRMED} {proof}")
