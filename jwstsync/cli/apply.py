@@ -224,7 +224,8 @@ class _Call:
         if self._output.as_json:
             warn_of(self._output, plan)
         else:
-            show_plan(self._output, session, plan, "jwstsync.plan/1", verbose=self._options.verbose)
+            locked = self._mode == "locked"
+            show_plan(self._output, session, plan, "jwstsync.plan/1", verbose=self._options.verbose, locked=locked)
 
     def _agreed(self, plan: Plan, stopping: Stopping) -> bool:
         from jwstsync.cli.render import work_text

@@ -79,7 +79,7 @@ def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: 
         )
         if mode is Mode.OFFLINE:
             output.message(_offline_text(found, session.manifest.archive.url))
-        _show(context, session, found, "jwstsync.plan/1")
+        _show(context, session, found, "jwstsync.plan/1", locked=mode is Mode.LOCKED)
         warn_of_access(output, found)
         if not output.as_json:
             warn_of_limit(output, session, found)
@@ -119,10 +119,16 @@ def verify(context: click.Context) -> int:
 
 
 def _show(
-    context: click.Context, session: Session, found: Plan, subject: Subject, versions: tuple[int, int] | None = None
+    context: click.Context,
+    session: Session,
+    found: Plan,
+    subject: Subject,
+    *,
+    locked: bool = False,
+    versions: tuple[int, int] | None = None,
 ) -> None:
     options = globals_of(context)
-    show_plan(Output(options), session, found, subject, verbose=options.verbose, versions=versions)
+    show_plan(Output(options), session, found, subject, verbose=options.verbose, locked=locked, versions=versions)
 
 
 def _offline_text(found: Plan, url: str) -> str:

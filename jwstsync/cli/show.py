@@ -20,9 +20,13 @@ def show_plan(
     subject: Subject,
     *,
     verbose: bool,
+    locked: bool = False,
     versions: tuple[int, int] | None = None,
 ) -> None:
-    """Prints a plan, and what is wrong with it to stderr; also how many old versions are kept, if that is asked for."""
+    """Prints a plan, and what is wrong with it to stderr; also how many old versions are kept, if that is asked for.
+
+    Where the lockfile must not change (``locked``), every product is listed after which it would.
+    """
     from jwstsync.core.documents import plan_document
     from jwstsync.sync.garbage import seldom_collected
 
@@ -30,20 +34,21 @@ def show_plan(
         with seldom_collected():
             output.document(plan_document(plan, subject, all_actions=verbose, versions=versions))
     else:
-        _show_text(output, session, plan, subject.partition(".")[2].partition("/")[0], verbose=verbose)
+        title = subject.partition(".")[2].partition("/")[0]
+        _show_text(output, session, plan, title, verbose=verbose, locked=locked)
         if versions and versions[0]:
             output.answer(versions_line(*versions))
     warn_of(output, plan)
 
 
-def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verbose: bool) -> None:
+def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verbose: bool, locked: bool) -> None:
     from pathlib import Path
 
     from jwstsync.cli import render
     from jwstsync.store.tree import Tree
     from jwstsync.sync.clock import mjd_now
 
-    for line in render.plan_lines(plan, session.manifest, title, verbose=verbose, now=mjd_now()):
+    for line in render.plan_lines(plan, session.manifest, title, verbose=verbose, now=mjd_now(), locked=locked):
         output.answer(line)
     output.answer(render.closing_line(plan, title, Tree(Path(session.manifest.root)).free_bytes()))
     hint = render.hint(plan)

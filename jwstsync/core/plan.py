@@ -147,6 +147,11 @@ class Action:
         return not self.pinned or self.locked is None or self.fetch.refreshed(self.locked) != self.locked
 
     @property
+    def remade(self) -> bool:
+        """Whether the archive has made it anew since it was locked, whether it can be had or not."""
+        return self.locked is not None and self.wanted is not None and not self.pinned
+
+    @property
     def fetch(self) -> Fetch:
         """The bytes to be fetched, or to be found in place, for this action."""
         assert self.wanted is not None  # noqa: S101 - a drop fetches nothing

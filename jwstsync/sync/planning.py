@@ -249,12 +249,13 @@ def check_locked(plan: Plan) -> None:
     """
     if plan.goal.disbelieved:
         raise ArchiveError(disbelief(plan))
-    remade = [one for one in plan.of(ActionKind.WITHHOLD) if one.locked is not None and not one.pinned]
-    if remade:
-        raise DifferencesError(f"--locked: made anew in the archive, and under exclusive access: {named(remade)}")
-    changes = plan.changes_lockfile
-    if changes:
-        raise DifferencesError(f"--locked: the lockfile would change: {named(changes)}; expected it to be up to date")
+    differences = []
+    if changes := plan.changes_lockfile:
+        differences.append(f"--locked: the lockfile would change: {named(changes)}; expected it to be up to date")
+    if remade := [one for one in plan.of(ActionKind.WITHHOLD) if one.remade]:
+        differences.append(f"--locked: made anew in the archive, and under exclusive access: {named(remade)}")
+    if differences:
+        raise DifferencesError("\n".join(differences))
 
 
 def disbelief(plan: Plan) -> str:
