@@ -154,7 +154,7 @@ class _Call:
                 feedback=Progress(self._output),
                 settings=session.settings,
             )
-            warn_of(self._output, found)
+            warn_of(self._output, found, locked=self._locked)
             warn_of_access(self._output, found)
             text = write_script(session.manifest, found, self._mode, target)
         if target == STDOUT:
@@ -222,10 +222,14 @@ class _Call:
 
     def _show(self, session: Session, plan: Plan) -> None:
         if self._output.as_json:
-            warn_of(self._output, plan)
+            warn_of(self._output, plan, locked=self._locked)
         else:
-            locked = self._mode == "locked"
-            show_plan(self._output, session, plan, "jwstsync.plan/1", verbose=self._options.verbose, locked=locked)
+            verbose = self._options.verbose
+            show_plan(self._output, session, plan, "jwstsync.plan/1", verbose=verbose, locked=self._locked)
+
+    @property
+    def _locked(self) -> bool:
+        return self._mode == "locked"
 
     def _agreed(self, plan: Plan, stopping: Stopping) -> bool:
         from jwstsync.cli.render import work_text

@@ -38,7 +38,7 @@ def show_plan(
         _show_text(output, session, plan, title, verbose=verbose, locked=locked)
         if versions and versions[0]:
             output.answer(versions_line(*versions))
-    warn_of(output, plan)
+    warn_of(output, plan, locked=locked)
 
 
 def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verbose: bool, locked: bool) -> None:
@@ -83,15 +83,18 @@ def warn_of_access(output: Output, plan: Plan) -> None:
         output.warning(f"{plan.access_problem}; apply ends with exit code 8")
 
 
-def warn_of(output: Output, plan: Plan) -> None:
-    """Says on stderr what the plan could not take into account."""
+def warn_of(output: Output, plan: Plan, *, locked: bool = False) -> None:
+    """Says on stderr what the plan could not take into account.
+
+    That a proposal's answer is not believed is left to the error that it is where the lockfile must not change.
+    """
     from jwstsync.sync.planning import disbelief
 
     if plan.token_problem:
         output.warning(plan.token_problem)
     for error in plan.goal.failed.values():
         output.warning(f"{error}; what is locked of it stays")
-    if plan.goal.disbelieved:
+    if plan.goal.disbelieved and not locked:
         output.warning(disbelief(plan))
     for refused in plan.goal.refused:
         output.warning(f"refused: {refused.uri}: {refused.error}")

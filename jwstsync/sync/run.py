@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from jwstsync.archive import Archive
     from jwstsync.core.manifest import Manifest
+    from jwstsync.core.selection import Selected
     from jwstsync.store.hashing import Digest
 
     MakeExecutor: TypeAlias = Callable[[Manifest, str | None, Parts, Committer, Trust], Executor]
@@ -196,11 +197,16 @@ class Run:
             return Result(action, "failed", error, outcome.cause)
         if overdue := overdue_text(action.wanted, self._clock.mjd()):
             error = f"{error}; {overdue}"
-        if action.wanted.public:
+        if action.wanted.public and not self._may_be_exclusive(action.wanted):
             return Result(action, "failed", error, outcome.cause)
         if self._manifest.archive.exclusive_access == "auto":
             return Result(action, "withheld", error)
         return Result(action, "failed", error, Cause.UNAUTHORIZED)
+
+    def _may_be_exclusive(self, wanted: Selected) -> bool:
+        """Whether nobody knows if a product is public, because its proposal's answer is missing or not believed."""
+        goal = self.plan.goal
+        return wanted.carried and (wanted.proposal in goal.failed or wanted.proposal in goal.disbelieved)
 
     def _withheld(self, action: Action) -> Result:
         """What becomes of a product that the archive is not even asked for."""
