@@ -14,7 +14,7 @@ import requests
 
 from jwstsync.archive.auth import Identity, ask_who, hidden
 from jwstsync.archive.quiet import no_warnings
-from jwstsync.archive.rows import keyword_records, records
+from jwstsync.archive.rows import Table, keyword_records, records, table_of
 from jwstsync.archive.transport import CONNECT_TIMEOUT, Allowance, PoliteAdapter
 from jwstsync.archive.tries import innermost, is_timeout, tries
 from jwstsync.core.caom import (
@@ -64,8 +64,8 @@ class MastArchive:
         """
 
         def ask(client: _Client) -> list[Observation]:
-            table = client.caom.query_criteria(proposal_id=str(proposal_id), obs_collection=JWST)
-            return records(table, OBSERVATION_COLUMNS, Observation)
+            pages = client.caom.query_criteria_async(proposal_id=str(proposal_id), obs_collection=JWST)
+            return records(client.table(pages), OBSERVATION_COLUMNS, Observation)
 
         return self._answer(f"observations of proposal {proposal_id}", ask)
 
@@ -108,8 +108,8 @@ class MastArchive:
 
     def _products_of(self, batch: Sequence[int]) -> list[ProductRow]:
         def ask(client: _Client) -> list[ProductRow]:
-            table = client.caom.get_product_list([str(group_id) for group_id in batch])
-            return records(table, PRODUCT_COLUMNS, ProductRow)
+            pages = client.caom.get_product_list_async([str(group_id) for group_id in batch])
+            return records(client.table(pages), PRODUCT_COLUMNS, ProductRow)
 
         what = f"products of {len(batch)} observations from {batch[0]}"
         return self._answer(what, ask, of_many=len(batch) > 1)
@@ -120,11 +120,11 @@ class MastArchive:
         Raises:
             ArchiveError: The archive could not be reached, or answered with an error or with nonsense.
         """
-        wanted = {PROGRAM: [str(proposal_id)]}
+        wanted = [{"paramName": PROGRAM, "values": [str(proposal_id)]}]
+        params = {"columns": ",".join(KEYWORD_COLUMNS), "filters": wanted}
 
         def ask(client: _Client) -> list[KeywordRow]:
-            table = client.keywords.mast_query(f"{KEYWORDS}.{service}", columns=",".join(KEYWORD_COLUMNS), **wanted)
-            return keyword_records(table)
+            return keyword_records(client.table(client.keywords.service_request_async(f"{KEYWORDS}.{service}", params)))
 
         return self._answer(f"{service} keywords of proposal {proposal_id}", ask)
 
@@ -146,7 +146,8 @@ class MastArchive:
             if of_many and is_timeout(error):
                 raise _TooSlowError from error
             count = attempts.statistics.get("attempt_number", 1) if attempts else 1
-            said = _told(error, self._timeout) + (f" (tried {count} times)" if count > 1 else "")
+            polling = attempts is not None and client.allowance.polls > 0
+            said = _told(error, self._timeout, polling=polling) + (f" (tried {count} times)" if count > 1 else "")
             raise ArchiveError(f"{self._url}: {what}: {said}") from error
 
     def _connected(self) -> _Client:
@@ -169,7 +170,8 @@ class MastArchive:
 
 
 def _limit(session: requests.Session, allowance: Allowance, agent: str) -> None:
-    """Gives a session its manners: a name, and an end to waiting."""
+    """Gives a session its manners: a name and an end to waiting, without copies of answers for astroquery's log."""
+    session.hooks["response"].clear()
     session.headers["User-Agent"] = f"{agent} {session.headers['User-Agent']}"
     for scheme in ("https://", "http://"):
         session.mount(scheme, PoliteAdapter(allowance))
@@ -186,18 +188,23 @@ class _Client:
     keywords: Any
     allowance: Allowance
 
+    def table(self, pages: Sequence[requests.Response]) -> Table:
+        """The rows of an answer. Not as astroquery's tables: one garbled cell in a column spoils the whole of these."""
+        portal = self.caom._portal_api_connection  # noqa: SLF001 - as above
+        return table_of(pages, portal._column_configs.get(portal._current_service) or {})  # noqa: SLF001 - as above
+
 
 class _TooSlowError(Exception):
     """A batch of products was not answered in time."""
 
 
-def _told(error: Exception, timeout: float) -> str:
-    """What went wrong, in one line."""
+def _told(error: Exception, timeout: float, *, polling: bool = False) -> str:
+    """What went wrong, in one line; ``polling`` says that the archive had answered, and was not done."""
     inmost = innermost(error)
     if isinstance(error, requests.ConnectTimeout):
         return f"not reached in {min(CONNECT_TIMEOUT, timeout):g} s"
     if isinstance(inmost, TimeoutError):
-        return f"no answer in {timeout:g} s"
+        return f"still executing the query after {timeout:g} s" if polling else f"no answer in {timeout:g} s"
     if isinstance(error, requests.ConnectionError):
         return f"not reached ({_words(inmost)})"
     if isinstance(error, LookupError | TypeError | AttributeError | ValueError):

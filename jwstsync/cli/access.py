@@ -110,9 +110,12 @@ def whoami(context: click.Context) -> int:
     It is that in MAST_API_TOKEN, or else the keyring's. Whoever has none is anonymous, and may have what is public.
     """
     from jwstsync.archive.auth import Identity, find_token
+    from jwstsync.settings import read_settings
 
     options = globals_of(context)
     output = Output(options)
+    if options.sandbox and (own := read_settings().token) is not None:
+        _check_made_up(own)
     with archive_settings(options) as (url, timeout, settings):
         found = find_token(settings.token, keyring=settings.keyring)
         identity = Identity(anonymous=True)

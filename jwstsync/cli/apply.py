@@ -17,7 +17,7 @@ from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import Session, session_of
-from jwstsync.cli.show import show_plan, warn_of
+from jwstsync.cli.show import show_plan, warn_of, warn_of_access
 from jwstsync.cli.stopping import Stopping
 from jwstsync.cli.text import counted
 from jwstsync.core.amounts import parse_duration, parse_rate
@@ -164,7 +164,8 @@ class _Call:
                 feedback=Progress(self._output),
                 settings=session.settings,
             )
-            warn_of(self._output, found)
+            warn_of(self._output, found, locked=self._locked)
+            warn_of_access(self._output, found)
             script = write_script(session.manifest, found, self._mode, target, Form(form))
         if target == STDOUT:
             click.echo(script.text.encode(), nl=False)
@@ -234,9 +235,14 @@ class _Call:
 
     def _show(self, session: Session, plan: Plan) -> None:
         if self._output.as_json:
-            warn_of(self._output, plan)
+            warn_of(self._output, plan, locked=self._locked)
         else:
-            show_plan(self._output, session, plan, "jwstsync.plan/1", verbose=self._options.verbose)
+            verbose = self._options.verbose
+            show_plan(self._output, session, plan, "jwstsync.plan/1", verbose=verbose, locked=self._locked)
+
+    @property
+    def _locked(self) -> bool:
+        return self._mode == "locked"
 
     def _agreed(self, plan: Plan, stopping: Stopping) -> bool:
         from jwstsync.cli.render import work_text

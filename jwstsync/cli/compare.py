@@ -12,7 +12,7 @@ from jwstsync.cli.options import Command, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import Session, session_of
-from jwstsync.cli.show import show_plan, warn_of_limit
+from jwstsync.cli.show import show_plan, warn_of_access, warn_of_limit
 from jwstsync.cli.text import age_text
 from jwstsync.errors import ExitCode, UsageError, gravest
 
@@ -79,7 +79,8 @@ def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: 
         )
         if mode is Mode.OFFLINE:
             output.message(_offline_text(found, session.manifest.archive.url))
-        _show(context, session, found, "jwstsync.plan/1")
+        _show(context, session, found, "jwstsync.plan/1", locked=mode is Mode.LOCKED)
+        warn_of_access(output, found)
         if not output.as_json:
             warn_of_limit(output, session, found)
     if mode is Mode.LOCKED:
@@ -106,10 +107,16 @@ def status(context: click.Context, *, check: bool) -> int:
 
 
 def _show(
-    context: click.Context, session: Session, found: Plan, subject: Subject, versions: tuple[int, int] | None = None
+    context: click.Context,
+    session: Session,
+    found: Plan,
+    subject: Subject,
+    *,
+    locked: bool = False,
+    versions: tuple[int, int] | None = None,
 ) -> None:
     options = globals_of(context)
-    show_plan(Output(options), session, found, subject, verbose=options.verbose, versions=versions)
+    show_plan(Output(options), session, found, subject, verbose=options.verbose, locked=locked, versions=versions)
 
 
 def _offline_text(found: Plan, url: str) -> str:

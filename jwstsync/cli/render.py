@@ -44,8 +44,19 @@ _NOT_DONE = {"withheld": "withheld", "failed": "failed", "refused": "refused", "
 LARGE_DOWNLOAD = 10**9  # bytes; above it STScI advises a curl script
 
 
-def plan_lines(plan: Plan, manifest: Manifest, title: str, *, verbose: bool, now: float) -> Iterator[str]:
-    """A plan, grouped by action and proposal, with the files where they are few; ``now`` is an MJD."""
+def plan_lines(
+    plan: Plan, manifest: Manifest, title: str, *, verbose: bool, now: float, locked: bool = False
+) -> Iterator[str]:
+    """A plan, grouped by action and proposal, with the files where they are few.
+
+    Args:
+        plan: What there is to do.
+        manifest: What is wanted.
+        title: The command.
+        verbose: List every file.
+        now: The time, an MJD.
+        locked: List every product after which the lockfile would say something else, or that was made anew.
+    """
     yield f"jwstsync {title}: {_scope(plan, manifest)}"
     listed = verbose or len(plan.actions) - len(plan.of(ActionKind.KEEP)) <= _FEW
     yield from _action_lines(plan, manifest, listed=listed, verbose=verbose, now=now)
@@ -66,8 +77,11 @@ def _action_lines(plan: Plan, manifest: Manifest, *, listed: bool, verbose: bool
         yield _group_line(group, names, max(width, _WIDTH))
         if group[0].kind is ActionKind.UPDATE and len(group) > 1:
             yield f"          {transitions_text(group)}"
-        if listed and (verbose or group[0].kind is not ActionKind.KEEP):
-            yield from (f"          {_file_text(action, now)}" for action in group)
+        elif group[0].kind is ActionKind.WITHHOLD and (remade := [action for action in group if action.remade]):
+            yield f"          made anew: {transitions_text(remade)}"
+        all_listed = listed and (verbose or group[0].kind is not ActionKind.KEEP)
+        shown = (one for one in group if all_listed or (locked and (one.changes_lockfile or one.remade)))
+        yield from (f"          {_file_text(action, now)}" for action in shown)
     if withheld := [action.wanted for action in plan.of(ActionKind.WITHHOLD) if action.wanted]:
         yield f"  {withheld_text(withheld, now)}"
 
@@ -109,15 +123,18 @@ def kinds_text(actions: Iterable[Action]) -> str:
 
 def _file_text(action: Action, now: float) -> str:
     size = "" if action.size is None else f"  {size_text(action.size)}"
-    reason = "" if action.reason is None else f"  ({_reason_text(action, now)})"
+    reason = f"  ({text})" if (text := _reason_text(action, now)) else ""
     return f"{name_of(action.path)}{size}{reason}"
 
 
 def _reason_text(action: Action, now: float) -> str:
+    """Why, and what has changed in the archive; what is kept has a reason only where its entry changes."""
+    if action.reason is None:
+        return "its entry changes" if action.changes_lockfile else ""
     text = str(action.reason).replace("_", " ")
-    if action.kind is ActionKind.UPDATE:
-        return f"{text}: {_transition(action)}, {_sizes(action)}"
-    return access_text(action.wanted, now) if action.kind is ActionKind.WITHHOLD and action.wanted else text
+    if action.kind is ActionKind.WITHHOLD and action.wanted:
+        text = access_text(action.wanted, now) + ("; made anew" if action.remade else "")
+    return f"{text}: {_transition(action)}, {_sizes(action)}" if action.remade else text
 
 
 def transitions_text(actions: Iterable[Action]) -> str:

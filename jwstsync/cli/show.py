@@ -20,28 +20,35 @@ def show_plan(
     subject: Subject,
     *,
     verbose: bool,
+    locked: bool = False,
     versions: tuple[int, int] | None = None,
 ) -> None:
-    """Prints a plan, and what is wrong with it to stderr; also how many old versions are kept, if that is asked for."""
+    """Prints a plan, and what is wrong with it to stderr; also how many old versions are kept, if that is asked for.
+
+    Where the lockfile must not change (``locked``), every product is listed after which it would.
+    """
     from jwstsync.core.documents import plan_document
+    from jwstsync.sync.garbage import seldom_collected
 
     if output.as_json:
-        output.document(plan_document(plan, subject, all_actions=verbose, versions=versions))
+        with seldom_collected():
+            output.document(plan_document(plan, subject, all_actions=verbose, versions=versions))
     else:
-        _show_text(output, session, plan, subject.partition(".")[2].partition("/")[0], verbose=verbose)
+        title = subject.partition(".")[2].partition("/")[0]
+        _show_text(output, session, plan, title, verbose=verbose, locked=locked)
         if versions and versions[0]:
             output.answer(versions_line(*versions))
-    warn_of(output, plan)
+    warn_of(output, plan, locked=locked)
 
 
-def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verbose: bool) -> None:
+def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verbose: bool, locked: bool) -> None:
     from pathlib import Path
 
     from jwstsync.cli import render
     from jwstsync.store.tree import Tree
     from jwstsync.sync.clock import mjd_now
 
-    for line in render.plan_lines(plan, session.manifest, title, verbose=verbose, now=mjd_now()):
+    for line in render.plan_lines(plan, session.manifest, title, verbose=verbose, now=mjd_now(), locked=locked):
         output.answer(line)
     output.answer(render.closing_line(plan, title, Tree(Path(session.manifest.root)).free_bytes()))
     hint = render.hint(plan)
@@ -70,15 +77,24 @@ def warn_of_limit(output: Output, session: Session, plan: Plan) -> None:
         output.warning(f"{problem}; apply would refuse")
 
 
-def warn_of(output: Output, plan: Plan) -> None:
-    """Says on stderr what the plan could not take into account."""
+def warn_of_access(output: Output, plan: Plan) -> None:
+    """Says on stderr what apply would say of exclusive products that it should fetch and can not."""
+    if plan.access_problem:
+        output.warning(f"{plan.access_problem}; apply ends with exit code 8")
+
+
+def warn_of(output: Output, plan: Plan, *, locked: bool = False) -> None:
+    """Says on stderr what the plan could not take into account.
+
+    That a proposal's answer is not believed is left to the error that it is where the lockfile must not change.
+    """
     from jwstsync.sync.planning import disbelief
 
     if plan.token_problem:
         output.warning(plan.token_problem)
     for error in plan.goal.failed.values():
         output.warning(f"{error}; what is locked of it stays")
-    if plan.goal.disbelieved:
+    if plan.goal.disbelieved and not locked:
         output.warning(disbelief(plan))
     for refused in plan.goal.refused:
         output.warning(f"refused: {refused.uri}: {refused.error}")

@@ -220,7 +220,7 @@ def plan_document(
         "remaining": None if remaining is None else _amount_of([one.size for one in remaining]),
         "stale": plan.stale,
         "idle_rules": list(plan.goal.idle_rules),
-        "warnings": list(plan.goal.warnings),
+        "warnings": [*plan.goal.warnings, *filter(None, (plan.token_problem, plan.access_problem))],
     }
 
 

@@ -12,7 +12,7 @@ from jwstsync.core.layout import ProductPath, same_place
 from jwstsync.core.selection import Refused, Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from jwstsync.core.lockfile import LockedProduct, Lockfile
     from jwstsync.core.selection import Selection
@@ -62,8 +62,9 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
         return Goal({one.uri: as_locked(one) for one in lockfile})
     disbelieved = frozenset[int]() if allow_empty else _suddenly_empty(selection, lockfile)
     products = dict(selection.products)
-    for one in lockfile:
-        if one.proposal in disbelieved | set(selection.failed):
+    unanswered, unsure = disbelieved.union(selection.failed), selection.unsure
+    for one in lockfile if unanswered or unsure else ():
+        if one.proposal in unanswered or (one.proposal in unsure and one.uri not in selection.uris):
             products[one.uri] = _still(one, products.get(one.uri))
     refused = list(selection.refused)
     _carry(products, refused, lockfile)
@@ -85,7 +86,7 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
 
 
 def _suddenly_empty(selection: Selection, lockfile: Lockfile) -> frozenset[int]:
-    return lockfile.proposals & selection.empty
+    return lockfile.proposals & selection.empty if selection.empty else frozenset()
 
 
 def _still(locked: LockedProduct, wanted: Selected | None) -> Selected:
@@ -116,12 +117,16 @@ def as_locked(locked: LockedProduct) -> Selected:
     )
 
 
-def _collisions(products: Iterable[Selected], lockfile: Lockfile) -> Iterator[Refused]:
+def _collisions(products: Collection[Selected], lockfile: Lockfile) -> Iterator[Refused]:
     """The products that would share a place or need it for a folder; what is locked there already stays."""
+    taken = {same_place(one.path) for one in products}
+    above = {place.rpartition("/")[0] for place in taken}
+    folders = _with_those_above(above)
+    if len(taken) == len(products) and folders.isdisjoint(taken):
+        return  # as nearly always
     places: dict[str, list[Selected]] = {}
     for one in products:
         places.setdefault(same_place(one.path), []).append(one)
-    folders = {folder for place in places for folder in _folders(place)}
     files = {place for place in folders & places.keys() if any(_holds(lockfile, one) for one in places[place])}
     for place, rivals in places.items():
         if len(rivals) > 1 or place in folders or not files.isdisjoint(_folders(place)):
@@ -134,6 +139,14 @@ def _collisions(products: Iterable[Selected], lockfile: Lockfile) -> Iterator[Re
 def _holds(lockfile: Lockfile, wanted: Selected) -> bool:
     locked = lockfile.products.get(wanted.uri)
     return locked is not None and locked.path == wanted.path
+
+
+def _with_those_above(folders: set[str]) -> set[str]:
+    """Folders and all that they lie in."""
+    found, level = set(folders), folders
+    while level := {folder.rpartition("/")[0] for folder in level} - found:
+        found |= level
+    return found
 
 
 def _folders(place: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from jwstsync.core.caom import LARGEST_SIZE, keyword_service
@@ -37,7 +38,10 @@ class KeywordQuestion:
 def question_about(filename: str, instrument_name: str | None, proposal: int) -> KeywordQuestion | None:
     """Who can be asked about a product; None for what is no FITS file, or of no known instrument."""
     service = keyword_service(filename, instrument_name) if filename.casefold().endswith(".fits") else None
-    return None if service is None else KeywordQuestion(service, proposal)
+    return None if service is None else _question(service, proposal)
+
+
+_question = lru_cache(KeywordQuestion)  # there are few, and one for every product is asked for
 
 
 def rows_by_name(rows: Iterable[KeywordRow]) -> dict[str, KeywordRow]:
@@ -50,7 +54,7 @@ def rows_by_name(rows: Iterable[KeywordRow]) -> dict[str, KeywordRow]:
     disputed: dict[str, set[KeywordRow]] = {}
     for row in map(_plausible, rows):
         first = found.setdefault(row.filename, row)
-        if row != first:
+        if row is not first and row != first:
             disputed.setdefault(row.filename, {first}).add(row)
     for name, versions in disputed.items():
         if (latest := _latest(versions)) is None:
@@ -86,8 +90,7 @@ def _plausible(row: KeywordRow) -> KeywordRow:
 def _is_good(row: KeywordRow) -> bool:
     return (
         _is_size(row.size)
-        and row.made_at == _finite(row.made_at)
-        and row.released_at == _finite(row.released_at)
+        and math.isfinite((row.made_at or 0.0) + (row.released_at or 0.0))
         and row.cal_ver == plain_or_unknown(row.cal_ver)
         and row.crds_ctx == plain_or_unknown(row.crds_ctx)
     )
@@ -101,6 +104,7 @@ def _finite(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
+@lru_cache  # there are few
 def plain_or_unknown(version: str | None) -> str | None:
     """A version as lockfiles take it; one that could not be read back would spoil the whole lockfile."""
     return version if version and version.isprintable() else None

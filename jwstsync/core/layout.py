@@ -41,6 +41,8 @@ _MAX_VERSION_BYTES = 100  # of a pipeline version in a name
 _SHORT_HASH = 8  # hexadecimal digits that tell versions of one name apart
 _UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # surrogates: JSON has them, disks do not
 _PLAIN = re.compile(r"\w[\w.+-]{0,200}(/\w[\w.+-]{0,200})*", re.ASCII)  # safe at a glance, as nearly all paths are
+_PLAIN_NAME = re.compile(r"\w[\w.+-]{0,200}", re.ASCII)
+_FOLDERS = 1_000  # the products of a folder come one after the other
 _FILENAME = "{filename}"
 
 
@@ -87,14 +89,26 @@ def product_path(template: str, values: Mapping[str, str | int | None]) -> Produ
         UnsafeNameError: The file name is not one, or the path is unsafe in spite of made-safe values.
     """
     filename = values.get("filename")
-    if not isinstance(filename, str) or _safe(filename) != filename or not filename:
+    is_plain = isinstance(filename, str) and _PLAIN_NAME.fullmatch(filename) is not None
+    if not is_plain and (not isinstance(filename, str) or _safe(filename) != filename or not filename):
         raise UnsafeNameError(f"file name {filename!r}: expected a plain name without '/', '\\' and control characters")
-    return checked_path(template.format_map({name: _safe(values.get(name)) for name in _fields_of(template)}))
+    folder, also_plain = _folder(template, tuple([values.get(name) for name in _folder_fields(template)]))
+    path = f"{folder}{filename}"
+    return ProductPath(path) if is_plain and also_plain else checked_path(path)
 
 
 @lru_cache
-def _fields_of(template: str) -> tuple[str, ...]:
-    return tuple(name for _, name, _, _ in string.Formatter().parse(template) if name is not None)
+def _folder_fields(template: str) -> tuple[str, ...]:
+    fields = (name for _, name, _, _ in string.Formatter().parse(template.removesuffix(_FILENAME)))
+    return tuple(name for name in fields if name is not None)
+
+
+@lru_cache(_FOLDERS)
+def _folder(template: str, values: tuple[str | int | None, ...]) -> tuple[str, bool]:
+    """The part of a path before the file name, with the ``/`` at its end, and whether it is safe at a glance."""
+    fields = zip(_folder_fields(template), map(_safe, values), strict=True)
+    folder = template.removesuffix(_FILENAME).format_map(dict(fields))
+    return folder, not folder or _PLAIN.fullmatch(folder.removesuffix("/")) is not None
 
 
 def _safe(value: str | int | None) -> str:

@@ -127,7 +127,9 @@ class Archive(_Table):
         "all, which needs a token (fetch), or refuse the run if one of them can not be had (error)",
     )
     checksums: Literal["auto", "require", "ignore"] = Field(
-        default="auto", description="the archive's own checksums: used where they can be had, always, or never"
+        default="auto",
+        description="the archive's own checksums: believed once one has matched the bytes that came (auto), always "
+        "(require), or never (ignore)",
     )
     timeout: float = Field(
         default=600, gt=0, allow_inf_nan=False, description="seconds for one query with all its tries and polls"

@@ -15,7 +15,7 @@ from jwstsync.core.layout import TRASH, version_folder
 from jwstsync.core.lockfile import LockedProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
@@ -147,6 +147,11 @@ class Action:
         return not self.pinned or self.locked is None or self.fetch.refreshed(self.locked) != self.locked
 
     @property
+    def remade(self) -> bool:
+        """Whether the archive has made it anew since it was locked, whether it can be had or not."""
+        return self.locked is not None and self.wanted is not None and not self.pinned
+
+    @property
     def fetch(self) -> Fetch:
         """The bytes to be fetched, or to be found in place, for this action."""
         assert self.wanted is not None  # noqa: S101 - a drop fetches nothing
@@ -254,12 +259,14 @@ class Fetch:
 class Plan:
     """Every selected or locked product with its one action, by proposal and URI, and the goal behind it.
 
-    ``token_problem`` tells why the user's token, where one is needed, is refused.
+    ``token_problem`` tells why the user's token, where one is needed, is refused; ``access_problem`` what is wanted of
+    exclusive products and can not be had.
     """
 
     actions: Sequence[Action]
     goal: Goal
     token_problem: str | None = None
+    access_problem: str | None = None
 
     def of(self, *kinds: ActionKind) -> list[Action]:
         """The actions of these kinds."""
@@ -293,10 +300,13 @@ class Plan:
 
 def paths_to_hash(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]) -> set[ProductPath]:
     """The files whose bytes have to be known before `decide` can tell: right in size, and not known as they stand."""
+    locked_by = lockfile.products
     found = set()
-    for wanted in goal.products.values():
-        locked, state = lockfile.products.get(wanted.uri), disk.get(wanted.path)
-        if locked is not None and state is not None and _unclear(wanted, locked, state):
+    for uri, wanted in goal.products.items() if locked_by else ():
+        locked, state = locked_by.get(uri), disk.get(wanted.path)
+        if locked is None or state is None or (state.sha256 is not None and state.md5 is not None):
+            continue
+        if _unclear(wanted, locked, state):
             found.add(wanted.path)
     return found
 
@@ -322,7 +332,8 @@ def decide(
     """
     dropped = [one for one in lockfile if one.uri not in goal.products]
     subjects: list[Selected | LockedProduct] = [*goal.products.values(), *dropped]
-    subjects.sort(key=attrgetter("proposal", "uri"))
+    subjects.sort(key=attrgetter("uri"))  # which most are already
+    subjects.sort(key=attrgetter("proposal"))
     old = lockfile.products
     actions = [
         _drop(one, goal) if isinstance(one, LockedProduct) else _action(one, old.get(one.uri), disk, access, on_update)
@@ -344,14 +355,15 @@ def _action(
 ) -> Action:
     state = disk.get(wanted.path)
     pinned = locked is not None and not changed_in_archive(wanted, locked)
-    reason: Reason | None
+    if pinned and locked and state and state.sha256 == locked.sha256 and state.size == locked.size:
+        return Action(ActionKind.KEEP, None, wanted, locked, state, True, on_update)  # noqa: FBT003 - as nearly always
     if locked is None:
         kind, reason = _decide_new(wanted, state)
     elif pinned:
-        kind, reason = _decide_locked(locked, state)
+        kind, reason = _decide_missing(locked, state)
     else:
         kind, reason = _decide_changed(wanted, locked, state)
-    if kind in TRANSFERS and not access.allows(wanted):
+    if not wanted.public and kind in TRANSFERS and not access.allows(wanted):
         kind, reason = ActionKind.WITHHOLD, Reason.EXCLUSIVE_ACCESS
     return Action(kind, reason, wanted, locked, state, pinned, on_update)
 
@@ -378,21 +390,9 @@ def _decide_changed(wanted: Selected, locked: LockedProduct, state: FileState | 
     return ActionKind.UPDATE, Reason.CHANGED
 
 
-def _decide_locked(locked: LockedProduct, state: FileState | None) -> tuple[ActionKind, Reason | None]:
+def _decide_missing(locked: LockedProduct, state: FileState | None) -> tuple[ActionKind, Reason]:
     if state is None:
         return ActionKind.FETCH, Reason.MISSING
-    if state.size == locked.size and state.sha256 == locked.sha256:
-        return ActionKind.KEEP, None
     if state.size < locked.size:
         return ActionKind.REPAIR, Reason.TRUNCATED
     return ActionKind.REPAIR, Reason.DAMAGED if state.untouched else Reason.MODIFIED
-
-
-def queue_order(fetches: Iterable[Fetch]) -> list[Fetch]:
-    """The order to fetch in: the largest first, so that none is left alone at the end; else by observation."""
-    return sorted(fetches, key=lambda fetch: (-(fetch.size or 0), _observation(fetch), fetch.path))
-
-
-def _observation(fetch: Fetch) -> str:
-    """The observation of a product; a lockfile does not tell, but a file's name is it and what kind of file it is."""
-    return fetch.wanted.obs_id or fetch.path.rpartition("/")[2].rpartition("_")[0]

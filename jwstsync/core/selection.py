@@ -7,6 +7,7 @@ is decided in `plan`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from jwstsync.core.caom import JWST, LARGEST_SIZE, PLANNED, is_public
@@ -33,7 +34,7 @@ class Listing:
     rows: Sequence[ProductRow]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, unsafe_hash=True, kw_only=True)  # changed by nobody, as the archive's records
 class Selected:
     """One product that the manifest selects, as the archive states it now.
 
@@ -73,11 +74,12 @@ class Refused:
     """A product that is selected and can not be taken, because of its name or what else the archive states.
 
     Attributes:
-        uri: The product's name in the archive.
+        uri: The product's name in the archive; where that gives none, its file name and observation.
         proposal: The smallest id that selects it.
         error: Why, for people.
         public: Whether anybody may download it, which counts where it is locked.
         released_at: When it is or was public, MJD.
+        nameless: Whether the URI can be none, so that nobody knows which product it is.
     """
 
     uri: str
@@ -85,6 +87,7 @@ class Refused:
     error: str
     public: bool = True
     released_at: float | None = None
+    nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ class Selection:
         listed: How many product rows each proposal lists, repetitions included, by the answers that came.
         uris: Every URI that was listed, selected or not.
         failed: The proposals whose query failed, with the error.
-        complete: The proposals of which every executed observation was asked for its products.
+        complete: The proposals of which every executed observation was asked for its products, and all of these named.
+        unsure: The proposals that list something under no name, which may be any of their products.
         empty: The proposals that list no executed observation, or no product of those asked for.
         idle_rules: The rules of include and exclude that take no listed product anywhere, though something is listed.
         asking: Who can tell more of the selected FITS files: the files by URI, with their names.
@@ -111,6 +115,7 @@ class Selection:
     uris: frozenset[str] = frozenset()
     failed: Mapping[int, str] = field(default_factory=dict)
     complete: frozenset[int] = frozenset()
+    unsure: frozenset[int] = frozenset()
     empty: frozenset[int] = frozenset()
     idle_rules: tuple[str, ...] = ()
     asking: Mapping[KeywordQuestion, Mapping[str, str]] = field(default_factory=dict)
@@ -125,7 +130,7 @@ def executed(observations: Iterable[Observation]) -> list[Observation]:
 
 def groups_to_ask(manifest: Manifest, proposal: int, observations: Iterable[Observation]) -> list[int]:
     """The group ids whose products some block of ``proposal`` needs, in ascending order."""
-    taken = [block.observations.takes for block in _blocks(manifest, proposal)]
+    taken = [block.observations.takes for block in blocks_of(manifest, proposal)]
     return sorted({row.group_id for row in executed(observations) if any(takes(row) for takes in taken)})
 
 
@@ -137,27 +142,42 @@ def select(manifest: Manifest, listings: Iterable[Listing], failed: Mapping[int,
         listings: The archive's answers, in any order.
         failed: The proposals that have no listing, because their query failed, with the error.
     """
-    answers = sorted(listings, key=lambda listing: listing.proposal)
-    first_rows = _first_rows(row for listing in answers for row in listing.rows)
+    answers = sorted(map(_with_names, listings), key=lambda listing: listing.proposal)
+    rows = first_rows(row for listing in answers for row in listing.rows)
     parents = {row.group_id: row for listing in answers for row in listing.observations}
     selected_by: dict[str, int] = {}
     for listing in answers:
-        for uri in _taken_uris(manifest, listing):
+        for uri in taken_uris(manifest, listing):
             selected_by.setdefault(uri, listing.proposal)
     template = manifest.destination.layout
-    outcomes = [_checked(first_rows[uri], proposal, parents, template) for uri, proposal in sorted(selected_by.items())]
+    outcomes = [_checked(rows[uri], selected_by[uri], parents, template) for uri in sorted(selected_by)]
     products = {product.uri: product for product in outcomes if isinstance(product, Selected)}
+    refused = tuple(product for product in outcomes if isinstance(product, Refused))
+    unsure = {one.proposal for one in refused if one.nameless}
     return Selection(
         products=products,
-        refused=tuple(product for product in outcomes if isinstance(product, Refused)),
+        refused=refused,
         listed={listing.proposal: len(listing.rows) for listing in answers},
-        uris=frozenset(first_rows),
+        uris=frozenset(rows),
         failed=dict(failed),
-        complete=frozenset(listing.proposal for listing in answers if _asked_for_all(manifest, listing)),
+        complete=frozenset(listing.proposal for listing in answers if _asked_for_all(manifest, listing)) - unsure,
+        unsure=frozenset(unsure),
         empty=frozenset(listing.proposal for listing in answers if _is_empty(manifest, listing)),
         idle_rules=tuple(_idle_rules(manifest, answers)),
-        asking=_asking(products.values(), first_rows, parents),
+        asking=_asking(products.values(), rows, parents),
     )
+
+
+def _with_names(listing: Listing) -> Listing:
+    """The listing with what stands in for a URI, and can be none, in each row that has none."""
+    if all(row.data_uri for row in listing.rows):
+        return listing
+    rows = [row if row.data_uri else replace(row, data_uri=_instead_of_uri(row)) for row in listing.rows]
+    return replace(listing, rows=rows)
+
+
+def _instead_of_uri(row: ProductRow) -> str:
+    return f"{row.filename or 'a product'} of {row.obs_id or f'group {row.group_id}'} (no dataURI)"
 
 
 def _asking(
@@ -167,12 +187,16 @@ def _asking(
     for product in products:
         row = rows[product.uri]
         parent = parents.get(row.parent_group_id)
-        proposal = row.proposal_id or ""
-        own = int(proposal) if proposal.isascii() and proposal.isdigit() else product.proposal
-        question = question_about(row.filename, parent.instrument_name if parent else None, own)
+        proposal = _own_proposal(row.proposal_id) or product.proposal
+        question = question_about(row.filename, parent.instrument_name if parent else None, proposal)
         if question is not None:
             asking.setdefault(question, {})[product.uri] = row.filename.casefold()
     return asking
+
+
+@lru_cache  # there are few
+def _own_proposal(proposal_id: str | None) -> int | None:
+    return int(proposal_id) if proposal_id and proposal_id.isascii() and proposal_id.isdigit() else None
 
 
 def described(
@@ -200,14 +224,20 @@ def described(
 
 
 def _with_keywords(product: Selected, row: KeywordRow, *, checksums: bool) -> Selected:
-    return replace(
-        product,
+    return Selected(  # field by field: `replace` takes five times as long
+        uri=product.uri,
+        path=product.path,
+        proposal=product.proposal,
         size=row.size if product.size is None else product.size,
         md5=row.md5 if checksums else None,
         cal_ver=row.cal_ver or product.cal_ver,
+        listed_ver=product.listed_ver,
         crds_ctx=row.crds_ctx,
+        public=product.public,
         released_at=product.released_at if row.released_at is None else row.released_at,
         stale=bool(row.stale),
+        carried=product.carried,
+        obs_id=product.obs_id,
     )
 
 
@@ -219,7 +249,8 @@ def _unanswered(selection: Selection, failed: Mapping[KeywordQuestion, str]) -> 
         yield f"{first}{more}; {count} products are compared by stated size and version"
 
 
-def _blocks(manifest: Manifest, proposal: int) -> Iterator[ProposalBlock]:
+def blocks_of(manifest: Manifest, proposal: int) -> Iterator[ProposalBlock]:
+    """The manifest's blocks for a proposal."""
     return (block for block in manifest.blocks if proposal in block.ids)
 
 
@@ -234,10 +265,11 @@ def _is_empty(manifest: Manifest, listing: Listing) -> bool:
     return not listing.rows and (bool(asked) or not executed(listing.observations))
 
 
-def _taken_uris(manifest: Manifest, listing: Listing) -> set[str]:
+def taken_uris(manifest: Manifest, listing: Listing) -> set[str]:
+    """The products that any block takes."""
     taken: set[str] = set()
-    for block in _blocks(manifest, listing.proposal):
-        rows = _rows_of(block, listing)
+    for block in blocks_of(manifest, listing.proposal):
+        rows = rows_of(block, listing)
         taken |= _uris(rows, block.include) - _uris(rows, block.exclude)
     return taken
 
@@ -248,7 +280,7 @@ def _idle_rules(manifest: Manifest, answers: Sequence[Listing]) -> list[str]:
     idle: dict[str, bool] = {}
     for block in manifest.blocks:
         listings = [listed[proposal] for proposal in block.ids if proposal in listed]
-        rows = [row for listing in listings for row in _rows_of(block, listing)]
+        rows = [row for listing in listings for row in rows_of(block, listing)]
         unsure = len(listings) < len(block.ids) or not rows
         for named in (*block.include, *block.exclude):
             if idle.get(named.label, True):
@@ -256,19 +288,18 @@ def _idle_rules(manifest: Manifest, answers: Sequence[Listing]) -> list[str]:
     return [label for label, takes_nothing in idle.items() if takes_nothing]
 
 
-def _rows_of(block: ProposalBlock, listing: Listing) -> list[ProductRow]:
+def rows_of(block: ProposalBlock, listing: Listing) -> list[ProductRow]:
     """The rows that the block's observations list."""
     groups = {row.group_id for row in executed(listing.observations) if block.observations.takes(row)}
     return [row for row in listing.rows if row.parent_group_id in groups]
 
 
-def _uris(rows: Iterable[ProductRow], rules: Sequence[NamedRule]) -> set[str]:
+def _uris(rows: Sequence[ProductRow], rules: Sequence[NamedRule]) -> set[str]:
     """The products that any of the rules takes by any of their rows."""
-    tests = [named.rule.takes for named in rules]
-    return {row.data_uri for row in rows if any(takes(row) for takes in tests)}
+    return {row.data_uri for named in rules for row in rows if named.rule.takes(row)}
 
 
-def _first_rows(rows: Iterable[ProductRow]) -> dict[str, ProductRow]:
+def first_rows(rows: Iterable[ProductRow]) -> dict[str, ProductRow]:
     """One row for each product: of its repetitions the one with the smallest parent, whatever their order."""
     first: dict[str, ProductRow] = {}
     for row in rows:
@@ -285,9 +316,9 @@ def _rank(row: ProductRow) -> tuple[int, int, str]:
 def _checked(row: ProductRow, proposal: int, parents: Mapping[int, Observation], template: str) -> Selected | Refused:
     parent = parents.get(row.parent_group_id)
     public, released_at = is_public(row.data_rights), None if parent is None else parent.released_at
-    problem = _uri_problem(row.data_uri) or _size_problem(row.size)
-    if problem:
-        return Refused(row.data_uri[:_LONGEST_URI], proposal, problem, public, released_at)
+    nameless = _uri_problem(row.data_uri)
+    if problem := nameless or _size_problem(row.size):
+        return Refused(row.data_uri[:_LONGEST_URI], proposal, problem, public, released_at, nameless is not None)
     try:
         path = product_path(template, layout_values(row, proposal, parent))
     except UnsafeNameError as error:
@@ -308,7 +339,7 @@ def _checked(row: ProductRow, proposal: int, parents: Mapping[int, Observation],
 
 def _uri_problem(uri: str) -> str | None:
     good = uri.startswith("mast:") and uri.isprintable() and " " not in uri and len(uri) <= _LONGEST_URI
-    return None if good else f"dataURI {uri[:_LONGEST_URI]!r}: expected a name such as mast:JWST/product/..."
+    return None if good else "expected a dataURI such as mast:JWST/product/..."
 
 
 def _size_problem(size: int | None) -> str | None:
@@ -335,49 +366,3 @@ def kind_of(filename: str) -> str:
     """What people call a product by the end of its name: ``cal``, ``i2d``, ``asn.json``, ``i2d.jpg``."""
     suffix = filename.rpartition("_")[2]
     return suffix.removesuffix(".fits")
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why one product is selected or left.
-
-    Attributes:
-        filename: The product's file name.
-        uri: Its name in the archive.
-        selected: Whether it is selected.
-        reasons: For people, one line for each block and rule that speaks of it.
-    """
-
-    filename: str
-    uri: str
-    selected: bool
-    reasons: tuple[str, ...]
-
-
-def explain(manifest: Manifest, listings: Iterable[Listing], matches: Iterable[str]) -> list[Explanation]:
-    """Why the products whose file names are among ``matches`` are selected or left, in the order of their names."""
-    wanted = set(matches)
-    answers = sorted(listings, key=lambda listing: listing.proposal)
-    rows = _first_rows(row for listing in answers for row in listing.rows if row.filename in wanted)
-    explanations = []
-    for row in rows.values():
-        lists = [answer for answer in answers if any(other.data_uri == row.data_uri for other in answer.rows)]
-        reasons = tuple(reason for listing in lists for reason in _reasons(manifest, listing, row.data_uri))
-        selected = any(row.data_uri in _taken_uris(manifest, listing) for listing in lists)
-        explanations.append(Explanation(row.filename, row.data_uri, selected, reasons))
-    return sorted(explanations, key=lambda explanation: (explanation.filename, explanation.uri))
-
-
-def _reasons(manifest: Manifest, listing: Listing, uri: str) -> Iterator[str]:
-    for number, block in enumerate(_blocks(manifest, listing.proposal), start=1):
-        rows = [row for row in _rows_of(block, listing) if row.data_uri == uri]
-        where = f"{listing.proposal} {block.name}" if block.name else f"{listing.proposal}, block {number}"
-        if not rows:
-            yield f"{where}: observations leaves out the observations that list it"
-        for verb, rules in (("include", block.include), ("exclude", block.exclude)) if rows else ():
-            yield from (f"{where}: {verb} {_verdict(named, rows)}" for named in rules)
-
-
-def _verdict(named: NamedRule, rows: Sequence[ProductRow]) -> str:
-    misses = [named.rule.first_miss(row) for row in rows]
-    return f"{named.label} takes it" if None in misses else f"{named.label} leaves it: {misses[0]}"

@@ -20,7 +20,7 @@ from jwstsync.store.files import disk_errors, make_folder, sync_folder, write_wh
 from jwstsync.store.hashing import Digest, hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 NOT_A_FILE = -1
@@ -75,12 +75,23 @@ class Tree:
             suspects = record.read_suspects(self.suspects_file)
             return {
                 path: state
-                for path in paths
+                for path in self._in_folders(paths)
                 if (state := self._state(path, entries.get(path), suspect=path in suspects)) is not None
             }
 
+    def _in_folders(self, paths: Iterable[ProductPath]) -> Iterator[ProductPath]:
+        """The paths whose folders are there: before the first run there are hardly any."""
+        known: dict[str, bool] = {}
+        for path in paths:
+            folder = path.rpartition("/")[0]
+            there = known.get(folder)
+            if there is None:
+                there = known[folder] = _stat(f"{self.root}/{folder}") is not None
+            if there:
+                yield path
+
     def _state(self, path: ProductPath, entry: record.Entry | None, *, suspect: bool) -> FileState | None:
-        found = _stat(os.path.join(self.root, path))  # noqa: PTH118 - a tenth of pathlib's time, 100,000 times
+        found = _stat(f"{self.root}/{path}")  # a tenth of pathlib's time, 100,000 times
         if found is None:
             return None
         if not stat.S_ISREG(found.st_mode):

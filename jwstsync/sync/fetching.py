@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jwstsync.core.plan import queue_order
+from jwstsync.core.queue import queue_order
 from jwstsync.executors import REFUSALS, Deferred, Failed
 from jwstsync.sync.gather import AGENT
 

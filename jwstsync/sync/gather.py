@@ -7,8 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstsync.core.explanation import Explanation, explain
 from jwstsync.core.manifest import Manifest, parse_manifest
-from jwstsync.core.selection import Explanation, Listing, explain, groups_to_ask
+from jwstsync.core.selection import Listing, groups_to_ask
 from jwstsync.errors import ArchiveError, ManifestError, Problem
 from jwstsync.settings import Settings, read_settings
 from jwstsync.sync.feedback import Silence

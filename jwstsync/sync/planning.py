@@ -17,6 +17,7 @@ from jwstsync.store.answers import Answers
 from jwstsync.store.lockfiles import NO_LOCKFILE, lockfile_digest, read_lockfile
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Silence
+from jwstsync.sync.garbage import seldom_collected
 from jwstsync.sync.gather import WITHOUT_ASKING, gather, gather_keywords, open_archive
 from jwstsync.sync.keeping import keep, kept_keywords, kept_listings
 from jwstsync.sync.token import Token
@@ -107,6 +108,10 @@ class Question:
         Raises:
             JwstsyncError: The archive can not be asked, a file not be read, or what was found can be no token.
         """
+        with seldom_collected():
+            return self._answered(tree, lockfile)
+
+    def _answered(self, tree: Tree, lockfile: Lockfile) -> tuple[Plan, Token]:
         selection = self._selection()
         goal = goal_of(selection, lockfile, allow_empty=self.allow_empty)
         disk = tree.observe(goal.paths)
@@ -121,7 +126,7 @@ class Question:
         if found.needs_token and token.find() is None:
             without = decide(goal, lockfile, disk, Access(mode), on_update)
             found = replace(without, token_problem=token.problem)
-        return found, token
+        return replace(found, access_problem=_access_problem(found, mode, token)), token
 
     def _whoami(self, token: str) -> Identity:
         self.feedback.phase(f"asking {self.manifest.archive.url} about the token")
@@ -179,6 +184,16 @@ class Question:
         return selection
 
 
+def _access_problem(plan: Plan, exclusive_access: str, token: Token) -> str | None:
+    """Why a run fetches nothing, or not all that it should, where the manifest wants exclusive products."""
+    withheld = plan.of(ActionKind.WITHHOLD)
+    if withheld and exclusive_access == "error":
+        return f"exclusive access: {named(withheld)} can not be had; expected a token with the right"
+    if withheld and exclusive_access == "fetch" and not token.problem:
+        return f"{len(withheld)} exclusive products need a token; {token.expected}"
+    return None
+
+
 def limit_problem(plan: Plan, manifest: Manifest) -> str | None:
     """Which limit a plan breaks, with the figures, or None.
 
@@ -217,12 +232,13 @@ def check_locked(plan: Plan) -> None:
     """
     if plan.goal.disbelieved:
         raise ArchiveError(disbelief(plan))
-    remade = [one for one in plan.of(ActionKind.WITHHOLD) if one.locked is not None and not one.pinned]
-    if remade:
-        raise DifferencesError(f"--locked: made anew in the archive, and under exclusive access: {named(remade)}")
-    changes = plan.changes_lockfile
-    if changes:
-        raise DifferencesError(f"--locked: the lockfile would change: {named(changes)}; expected it to be up to date")
+    differences = []
+    if changes := plan.changes_lockfile:
+        differences.append(f"--locked: the lockfile would change: {named(changes)}; expected it to be up to date")
+    if remade := [one for one in plan.of(ActionKind.WITHHOLD) if one.remade]:
+        differences.append(f"--locked: made anew in the archive, and under exclusive access: {named(remade)}")
+    if differences:
+        raise DifferencesError("\n".join(differences))
 
 
 def disbelief(plan: Plan) -> str:

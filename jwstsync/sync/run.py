@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from jwstsync.archive import Archive
     from jwstsync.core.manifest import Manifest
+    from jwstsync.core.selection import Selected
     from jwstsync.store.hashing import Digest
 
     MakeExecutor: TypeAlias = Callable[[Manifest, str | None, Parts, Committer, Trust], Executor]
@@ -97,9 +98,8 @@ class Run:
         """
         if self._mode is Mode.LOCKED:
             check_locked(self.plan)
-        withheld = self.plan.of(ActionKind.WITHHOLD)
-        if withheld and self._manifest.archive.exclusive_access == "error":
-            raise TokenError(f"exclusive access: {named(withheld)} can not be had; expected a token with the right")
+        if self.plan.access_problem and self._manifest.archive.exclusive_access == "error":
+            raise TokenError(self.plan.access_problem)
         problem = limit_problem(self.plan, self._manifest)
         if problem is not None:
             raise LimitError(problem)
@@ -198,11 +198,16 @@ class Run:
             return Result(action, "failed", error, outcome.cause)
         if overdue := overdue_text(action.wanted, self._clock.mjd()):
             error = f"{error}; {overdue}"
-        if action.wanted.public:
+        if action.wanted.public and not self._may_be_exclusive(action.wanted):
             return Result(action, "failed", error, outcome.cause)
         if self._manifest.archive.exclusive_access == "auto":
             return Result(action, "withheld", error)
         return Result(action, "failed", error, Cause.UNAUTHORIZED)
+
+    def _may_be_exclusive(self, wanted: Selected) -> bool:
+        """Whether nobody knows if a product is public, because its proposal's answer is missing or not believed."""
+        goal = self.plan.goal
+        return wanted.carried and (wanted.proposal in goal.failed or wanted.proposal in goal.disbelieved)
 
     def _withheld(self, action: Action) -> Result:
         """What becomes of a product that the archive is not even asked for."""
@@ -259,9 +264,8 @@ class Run:
             clear_scripts(self._tree.state_folder)
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
-        withheld = self.plan.of(ActionKind.WITHHOLD)
-        if self._begun and withheld and not self._token.problem and self._manifest.archive.exclusive_access == "fetch":
-            self._feedback.warn(f"{len(withheld)} exclusive products need a token; {self._token.expected}")
+        if self._begun and self.plan.access_problem:
+            self._feedback.warn(self.plan.access_problem)
         if unconfirmed := [result.action for result in self._results if result.unconfirmed]:
             proof = "nothing has confirmed" if self._trust.belief is Belief.OPEN else "were confirmed only later"
             self._feedback.warn(f"{named(unconfirmed)}: {_UNCONFIRMED} {proof}")

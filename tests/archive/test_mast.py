@@ -7,7 +7,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from jwstsync.archive import mast
+from pydantic_core import from_json
+
+from jwstsync.archive import mast, transport
 from jwstsync.sandbox import TOKEN, Sandbox
 from tests.archive.answers import COLUMNS_CONFIG, GROUPS, INVOKE, PROPOSAL, archive_at, catalogue
 
@@ -134,3 +136,17 @@ def test_astroquery_is_imported_with_the_first_question() -> None:
         "sys.exit(bool({'astroquery', 'astropy', 'numpy'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_an_answer_is_read_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status that astroquery looks for and the rows come of one reading: an answer may have 50 MB."""
+    read = []
+
+    def spy(content: bytes) -> object:
+        read.append(content)
+        return from_json(content)
+
+    monkeypatch.setattr(transport, "from_json", spy)
+    seen = seen_of(sandbox, lambda: archive_at(sandbox.url).products(GROUPS))
+
+    assert len(seen) == len(read) == 4

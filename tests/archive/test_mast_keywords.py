@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 from jwstsync.core.caom import KEYWORD_COLUMNS, KeywordRow
 from jwstsync.errors import ArchiveError
 from jwstsync.sandbox import Sandbox
-from tests.archive.answers import COLUMNS_CONFIG, INVOKE, answers, archive_at, declared, table
+from tests.archive.answers import COLUMNS_CONFIG, INVOKE, answers, archive_at, declared, table, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,27 +77,47 @@ def test_dates_in_milliseconds_are_read(sandbox: Sandbox, declared_as: str) -> N
     assert (found.made_at, found.released_at) == (60_952.5, 40_586.0)
 
 
-@pytest.mark.parametrize(
-    ("cell", "types", "attribute"),
-    [
-        ({"date_mjd": "/Date(soon)/"}, {"date_mjd": "string"}, "made_at"),
-        ({"date_mjd": "2025-10-04T12:00:00"}, {"date_mjd": "date"}, "made_at"),
-        ({"fileSize": "big"}, {"fileSize": "string"}, "size"),
-        ({"fileSize": None}, {}, "size"),
-        ({"checksum": None}, {}, "md5"),
-        ({"cal_ver": None}, {}, "cal_ver"),
-        ({"isStale": None}, {}, "stale"),
-        ({"isStale": "perhaps"}, {"isStale": "string"}, "stale"),
-    ],
-)
-def test_a_garbled_cell_is_unknown(
-    sandbox: Sandbox, cell: dict[str, object], types: dict[str, str], attribute: str
-) -> None:
-    """What can not be read is none, and the rest of the row stays."""
-    found = row_of(sandbox, {**ROW, **cell}, **types)
+GARBLED = [
+    ("date_mjd", "/Date(soon)/", "made_at"),
+    ("date_mjd", "2025-10-04T12:00:00", "made_at"),
+    ("date_mjd", True, "made_at"),
+    ("fileSize", "big", "size"),
+    ("fileSize", math.nan, "size"),
+    ("fileSize", math.inf, "size"),
+    ("fileSize", 2880.5, "size"),
+    ("fileSize", -999, "size"),
+    ("fileSize", [2880], "size"),
+    ("fileSize", "/Date(1759579200000)/", "size"),
+    ("fileSize", None, "size"),
+    ("checksum", None, "md5"),
+    ("checksum", {"md5": MD5}, "md5"),
+    ("cal_ver", None, "cal_ver"),
+    ("cal_ver", ["1.19.1"], "cal_ver"),
+    ("isStale", None, "stale"),
+    ("isStale", "perhaps", "stale"),
+]
+
+
+@pytest.mark.parametrize("typed", [True, False], ids=["typed", "untyped"])
+@pytest.mark.parametrize(("column", "cell", "attribute"), GARBLED)
+def test_a_garbled_cell_is_unknown(sandbox: Sandbox, column: str, cell: object, attribute: str, *, typed: bool) -> None:
+    """What can not be read is none, whatever type is declared for it; its row and all others stay as they are."""
+    whole = {**ROW, "filename": "whole_cal.fits", "cal_ver": "1.19.1"}
+    types = TYPES if typed else dict.fromkeys(TYPES, "string")
+    sandbox.fault = answers(table(types, {**ROW, column: cell}, whole))
+    found, other = archive_at(sandbox.url).keywords("Nircam", SURVEY)
 
     assert getattr(found, attribute) is None
     assert found.filename == NAME
+    assert other == KeywordRow("whole_cal.fits", 2880, MD5, 60_950.5, "1.19.1", stale=False)
+
+
+@pytest.mark.parametrize("cell", ["/Date(1759579200000)/", "60952.5", 60_952.5])
+def test_a_date_is_read_beside_numbers_of_days(sandbox: Sandbox, cell: object) -> None:
+    """In a column that is declared a number one row may have another way to write it, and costs none of the others."""
+    sandbox.fault = answers(table(TYPES, {**ROW, "date_mjd": cell}, ROW, {**ROW, "date_mjd": None}))
+
+    assert [row.made_at for row in archive_at(sandbox.url).keywords("Nircam", SURVEY)] == [60_952.5, 60_950.5, None]
 
 
 @pytest.mark.parametrize(("said", "meant"), [("False", False), ("TRUE", True), ("false", False)])
@@ -117,6 +138,13 @@ def test_rows_without_a_name_tell_nothing(sandbox: Sandbox) -> None:
 
 def test_a_service_that_fails_is_told(sandbox: Sandbox) -> None:
     """With the server, the service and the proposal."""
-    sandbox.fault = answers(table({"fileSize": "int"}, {"fileSize": "big"}))
+    sandbox.fault = answers(text('{"status": "COMPLETE", "fields": []}'))
     with pytest.raises(ArchiveError, match=f"^{sandbox.url}: Nircam keywords of proposal 5398: answer not understood"):
         archive_at(sandbox.url).keywords("Nircam", SURVEY)
+
+
+def test_a_text_that_is_no_text_costs_no_other_row(sandbox: Sandbox) -> None:
+    """Half of a surrogate pair, which JSON can write and no disk can hold, stays in its own cell."""
+    sandbox.fault = answers(table(TYPES, {**ROW, "cal_ver": "\ud800"}, ROW))
+
+    assert [row.md5 for row in archive_at(sandbox.url).keywords("Nircam", SURVEY)] == [MD5, MD5]

@@ -396,9 +396,12 @@ def test_a_stand_in_is_not_shown_a_real_token(bare: Desk, kept: MemoryKeyring) -
     kept.set_password("astroquery:mast.stsci.edu.token", "masttoken", SECRET)
     bare.set(MAST_API_TOKEN=SECRET)
     refused, known = typed_in(bare, SECRET, "--sandbox"), typed_in(bare, TOKEN, "--sandbox")
-    anonymous, left = bare.call("whoami", "--sandbox"), bare.call("logout", "--sandbox")
+    asked, left = bare.call("whoami", "--sandbox"), bare.call("logout", "--sandbox")
+    bare.monkeypatch.delenv("MAST_API_TOKEN")
+    anonymous = bare.call("whoami", "--sandbox")
 
-    assert refused.code == ExitCode.TOKEN
+    assert (refused.code, asked.code) == (ExitCode.TOKEN, ExitCode.TOKEN)
+    assert refused.err == asked.err
     assert refused.err.startswith(
         "jwstsync: --sandbox: your token is not shown to a stand-in; expected one that it knows"
     )

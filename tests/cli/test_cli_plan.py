@@ -299,6 +299,7 @@ def test_a_proposal_that_suddenly_lists_nothing(synced: Desk, archive: Sandbox) 
     assert doubted.err == (
         "jwstsync: proposal 1111: had products, and now lists none; what is locked stays (--allow-empty believes it)\n"
     )
+    assert [synced.call(command, "--locked").err for command in ("plan", "apply")] == [doubted.err] * 2
     assert (believed.code, groups(believed)[0][:12]) == (ExitCode.OK, "  .   4  dro")
     assert believed.err == "jwstsync: proposal 1111: the archive lists nothing that the manifest asks for\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -17,6 +18,7 @@ from jwstsync.core.layout import ProductPath
 from jwstsync.core.manifest import parse_manifest
 from jwstsync.core.plan import Action, ActionKind, Plan, Reason
 from jwstsync.core.selection import Selected
+from tests.core.strategies import locked
 
 NOW = 61_387.5  # MJD of 2026-12-13, noon
 MANIFEST = parse_manifest(
@@ -136,3 +138,16 @@ def test_days_of_release(released: float | None, told: str) -> None:
         list(plan_lines(plan, MANIFEST, "plan", verbose=False, now=NOW))[2]
         == f"          0_cal.fits  5 B  (exclusive access{told})"
     )
+
+
+def test_an_entry_that_changes_is_listed_where_it_must_not() -> None:
+    """What is kept is listed under --locked if its entry would say something else, such as another proposal."""
+    plan = plan_of(12, 5, ActionKind.KEEP)
+    kept = [
+        replace(action, reason=None, pinned=True, locked=locked(b"12345", uri=action.uri, path=action.path, proposal=1))
+        for action in plan.actions
+    ]
+    kept[3] = replace(kept[3], locked=locked(b"12345", uri=kept[3].uri, path=kept[3].path, proposal=2))
+    lines = list(plan_lines(Plan(kept, plan.goal), MANIFEST, "plan", verbose=False, now=NOW, locked=True))
+
+    assert lines[1:] == ["  =  12  keep", "          3_cal.fits  5 B  (its entry changes)"]

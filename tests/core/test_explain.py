@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jwstsync.core.selection import Explanation, explain, kind_of
+from jwstsync.core.explanation import Explanation, explain
+from jwstsync.core.selection import kind_of
 from tests.core.listings import listing_of, manifest_of, row
 
 

@@ -121,6 +121,21 @@ def test_counts_of_rows_are_passed_on() -> None:
     assert goal_of(selection_of(listed={1: 12}), Lockfile()).listed == {1: 12}
 
 
+def test_what_may_be_listed_without_a_name_stays() -> None:
+    """Where a proposal lists something that nobody can tell, what is locked of it and listed nowhere is not dropped."""
+    lockfile = lockfile_of(
+        held("hidden", "x/a"), held("unselected", "x/b"), held("other", "x/c", proposal=2), held("wanted", "x/d")
+    )
+    selection = selection_of(
+        wanted("wanted", "x/d"), uris=frozenset({"mast:wanted", "mast:unselected"}), unsure=frozenset({1})
+    )
+    goal = goal_of(replace(selection, complete=frozenset({2})), lockfile)
+
+    assert set(paths_of(goal)) == {"hidden", "wanted"}
+    assert goal.products["mast:hidden"].carried
+    assert goal.gone == {"mast:other"}
+
+
 def test_what_is_refused_stays_as_it_is_locked() -> None:
     """A product that can not be taken is told, and stays where and what it is if it is locked."""
     refusals = [Refused("mast:a", 1, "its name"), Refused("mast:b", 1, "its size")]

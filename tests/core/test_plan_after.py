@@ -11,7 +11,8 @@ from jwstsync.core.after import lockfile_after
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import TRASH, ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import Access, Fetch, FileState, decide, queue_order
+from jwstsync.core.plan import Access, Fetch, FileState, decide
+from jwstsync.core.queue import queue_order
 from tests.core.strategies import (
     FLIPPED,
     NEW,

@@ -232,6 +232,40 @@ def test_what_is_not_a_product_is_refused() -> None:
     assert all(one.error.isprintable() and len(one.error) < 1200 for one in selection.refused)
 
 
+def test_each_product_without_a_uri_is_refused_under_its_file_name() -> None:
+    """However many there are, each is told once; and nobody knows any more what else the proposal lists."""
+    rows = [
+        replace(row("a.fits"), data_uri=""),
+        replace(row("a.fits", parent=20), data_uri=""),
+        replace(row("mast:JWST/product/z.fits"), data_uri=""),
+        replace(row("b.fits"), data_uri="", filename=""),
+        replace(row("c.fits"), data_uri="", filename="", obs_id=""),
+        replace(row("no.jpg"), data_uri=""),
+        row("z.fits"),
+    ]
+    block = "[[proposal]]\nid = 2733\ninclude = [{}]\nexclude = [{ extension = 'jpg' }]\n"
+    selection = select(manifest_of(block), [listing_of(*rows)], {})
+
+    assert [one.uri for one in selection.refused] == [
+        "a product of group 10 (no dataURI)",
+        "a product of of_b.fits (no dataURI)",
+        "a.fits of of_a.fits (no dataURI)",
+        "mast:JWST/product/z.fits of of_mast:JWST/product/z.fits (no dataURI)",
+    ]
+    assert all(one.nameless for one in selection.refused)
+    assert names_in(selection) == {"z.fits"}
+    assert (set(selection.complete), set(selection.unsure)) == (set(), {2733})
+
+
+@pytest.mark.parametrize("name", ["../a.fits", "a.fits"])
+def test_what_has_a_name_casts_no_doubt_on_others(name: str) -> None:
+    """A product that is refused for its file name or its size is still known: the rest of the listing is complete."""
+    selection = select(manifest_of(EVERYTHING), [listing_of(row(name, size=-1))], {})
+
+    assert len(selection.refused) == 1
+    assert (set(selection.complete), set(selection.unsure)) == ({2733}, set())
+
+
 def test_what_is_refused_was_selected() -> None:
     """A product that no rule takes is not worth a word, however odd its name is."""
     block = "[[proposal]]\nid = 2733\ninclude = [{ extension = 'fits' }]\n"

@@ -145,11 +145,11 @@ def test_path_below_a_file_is_free(destination: Destination) -> None:
 
 
 def test_folder_that_can_not_be_searched_is_told(destination: Destination) -> None:
-    """Where the operating system does not tell what stands at a path, the run ends and names the path."""
+    """Where the operating system does not tell what stands at a path, the run ends and names the folder."""
     loop = destination.tree.root / "JWST"
     loop.symlink_to(loop)
 
-    with pytest.raises(StoreError, match=r"root/JWST/obs/a.fits: .*; expected a folder that can be searched"):
+    with pytest.raises(StoreError, match=r"root/JWST/obs: .*; expected a folder that can be searched"):
         destination.tree.observe([PATH])
 
 

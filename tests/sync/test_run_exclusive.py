@@ -18,7 +18,7 @@ from tests.sync.fakes import EVERYTHING, RIGHT, A, B, C, Place, Product, fits, o
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-X = "x_cal.fits"
+X, Y = "x_cal.fits", "y_cal.fits"
 STRANGER = "a-token-of-somebody-else"
 
 
@@ -187,6 +187,30 @@ def test_an_exclusive_file_that_only_fits_in_size_needs_the_right(place: Place, 
     assert (X in place.archive.sent) is (token is not None)
     assert place.files[X] == (b"<html>".ljust(2880) if token is None else fits("x"))
     assert (X in place.locked) is (token is not None)
+
+
+@pytest.mark.parametrize(("access", "exit_code"), [("auto", ExitCode.ARCHIVE), ("fetch", ExitCode.TOKEN)])
+@pytest.mark.parametrize("answers", [True, False], ids=["lists nothing", "does not answer"])
+def test_what_may_be_exclusive_is_no_failure_of_the_token(
+    place: Place, monkeypatch: pytest.MonkeyPatch, access: str, exit_code: ExitCode, *, answers: bool
+) -> None:
+    """Of a proposal without a good answer nobody knows what is public: under auto that is what is wrong, code 4."""
+    del place.archive.holdings[X]
+    place.archive.add(Product(Y, fits("y"), proposal=2, public=False))
+    with_access(place, access, RIGHT)
+    place.apply()
+    place.file(Y, proposal=2).unlink()
+    with_access(place, access, None)
+    if answers:
+        products = place.archive.products
+        monkeypatch.setattr(place.archive, "products", lambda groups: [] if min(groups) > 20 else products(groups))
+    else:
+        place.archive.down = {2}
+    report = place.apply()
+
+    assert report.exit_code is exit_code
+    assert outcomes(report) == {Y: "withheld" if access == "auto" else "failed"}
+    assert place.locked == {A, B, C, Y}
 
 
 @pytest.mark.parametrize("refusal", [Cause.UNAUTHORIZED, Cause.FORBIDDEN])
