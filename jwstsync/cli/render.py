@@ -12,7 +12,7 @@ from jwstsync.core.selection import kind_of
 from jwstsync.core.withheld import access_text, withheld_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from jwstsync.core.manifest import Manifest
     from jwstsync.sync.report import Report, Result
@@ -122,7 +122,13 @@ def _transition(action: Action) -> str:
         texts.append("cal_ver {} -> {}".format(*changed["cal_ver"]))
     if "crds_ctx" in changed:
         texts.append(" -> ".join(context.removesuffix(".pmap") for context in changed["crds_ctx"]))
-    return ", ".join(texts) or ("other checksum" if "md5" in changed else "other size")
+    return ", ".join(texts) or _without_version(action, changed)
+
+
+def _without_version(action: Action, changed: Collection[str]) -> str:
+    if "md5" in changed or "size" in changed or action.locked is None or not action.locked.recheck:
+        return "other checksum" if "md5" in changed else "other size"
+    return "one of two versions, kept by a merge"
 
 
 def _sizes(action: Action) -> str:

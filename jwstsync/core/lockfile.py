@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import tomli
 import tomli_w
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 HEADER = "# {name} is written by jwstsync. Commit it; do not edit it.\n"
+_CONFLICT = "holds conflicts of a merge; expected none: `jwstsync lock merge` brings both sides together"
+_RESTORE = "restore it from version control, or remove it to lock what is there anew"
+_CONFLICT_MARKER = "<" * 7
 _MAX_SHOWN = 60
 
 _Size = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
@@ -57,6 +60,10 @@ class LockedProduct:
     ] = None
     cal_ver: Annotated[_Text | None, Field(description="the pipeline version, such as 1.16.1")] = None
     crds_ctx: Annotated[_Text | None, Field(description="the CRDS context, such as jwst_1303.pmap")] = None
+    recheck: Annotated[
+        Literal[True] | None,
+        Field(description="true, where a merge kept one of two versions and no apply has asked the archive since"),
+    ] = None
 
 
 _NAMES = tuple(one.name for one in fields(LockedProduct))
@@ -152,7 +159,7 @@ def _document(text: str, source: str) -> dict[str, Any]:
     try:
         document = tomli.loads(text)
     except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: a number can have too many digits
-        expected = f"not TOML ({error}); restore it from version control, or remove it to lock what is there anew"
+        expected = _CONFLICT if has_conflicts(text) else f"not TOML ({error}); {_RESTORE}"
         raise LockfileError(source, [Problem("", "", expected)]) from None
     problems = _version_problems(document.get("version")) or [
         Problem(_shown_key(key), _shown(document[key]), "expected only version and [[product]]")
@@ -162,6 +169,11 @@ def _document(text: str, source: str) -> dict[str, Any]:
     if problems:
         raise LockfileError(source, problems)
     return document
+
+
+def has_conflicts(text: str) -> bool:
+    """Whether version control has left conflict markers in a text, as no valid lockfile has them."""
+    return text.startswith(_CONFLICT_MARKER) or f"\n{_CONFLICT_MARKER}" in text
 
 
 def _version_problems(version: object) -> list[Problem]:

@@ -253,17 +253,13 @@ class Manifest:
         if not self.sandboxed:
             return root
         if root.name in {"", ".."}:
-            return self.source.with_name(f"{self._stem}-sandbox")
+            return self.source.with_name(f"{self.source.name.removesuffix('.toml')}-sandbox")
         return root.with_name(f"{root.name}-sandbox")
 
     @property
     def lockfile(self) -> PurePath:
         """The lockfile, beside the manifest."""
-        return self.source.with_name(self._stem + (".sandbox.lock" if self.sandboxed else ".lock"))
-
-    @property
-    def _stem(self) -> str:
-        return self.source.name.removesuffix(".toml")
+        return lockfile_beside(self.source, sandboxed=self.sandboxed)
 
     def with_archive(self, *, url: str | None = None, timeout: float | None = None) -> Manifest:
         """The same with what the environment and flags put in place of ``[archive]``.
@@ -282,6 +278,11 @@ class Manifest:
     def for_sandbox(self, url: str) -> Manifest:
         """The same for a stand-in at ``url``, which never touches the real root and lockfile."""
         return replace(self.with_archive(url=url), sandboxed=True)
+
+
+def lockfile_beside(source: PurePath, *, sandboxed: bool = False) -> PurePath:
+    """Where the lockfile of the manifest ``source`` is: beside it, with its name."""
+    return source.with_name(source.name.removesuffix(".toml") + (".sandbox.lock" if sandboxed else ".lock"))
 
 
 def parse_manifest(text: str, source: PurePath) -> Manifest:

@@ -247,6 +247,7 @@ class Fetch:
             proposal=self.wanted.proposal,
             cal_ver=cal_ver or locked.cal_ver or self.wanted.cal_ver,
             crds_ctx=locked.crds_ctx or self.wanted.crds_ctx,
+            recheck=locked.recheck if self.wanted.carried else None,
         )
 
 
