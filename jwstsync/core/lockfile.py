@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import tomli
 import tomli_w
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from jwstsync.core.layout import ProductPath, checked_path, same_place
 from jwstsync.errors import LockfileError, Problem, UnsafeNameError
@@ -31,6 +31,15 @@ _MAX_SHOWN = 60
 
 _Size = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 _Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _true(value: object) -> object:
+    if value is not True:  # pydantic takes 1 for it
+        raise ValueError("expected true")
+    return value
+
+
+_True = Annotated[Literal[True], BeforeValidator(_true)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +70,7 @@ class LockedProduct:
     cal_ver: Annotated[_Text | None, Field(description="the pipeline version, such as 1.16.1")] = None
     crds_ctx: Annotated[_Text | None, Field(description="the CRDS context, such as jwst_1303.pmap")] = None
     recheck: Annotated[
-        Literal[True] | None,
+        _True | None,
         Field(description="true, where a merge kept one of two versions and no apply has asked the archive since"),
     ] = None
 

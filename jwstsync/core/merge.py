@@ -25,15 +25,19 @@ class Merge:
 
     Attributes:
         lockfile: What is locked now.
-        rechecked: The URIs of which both sides have other bytes; ours stayed.
+        rechecked: The URIs of which both sides have other bytes; ours stayed, marked.
         revived: The URIs that one side removed and the other changed; they stayed.
         displaced: The URIs for which no place is left, because ours has it for another product.
+        torn: The URIs that conflict markers run through, which are left out; only with ``by_lines``.
+        by_lines: Whether it comes of a text that git has merged by lines, so that all of it is marked.
     """
 
     lockfile: Lockfile
     rechecked: tuple[str, ...] = ()
     revived: tuple[str, ...] = ()
     displaced: tuple[str, ...] = ()
+    torn: tuple[str, ...] = ()
+    by_lines: bool = False
 
 
 class _Statement(NamedTuple):

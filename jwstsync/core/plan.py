@@ -235,10 +235,11 @@ class Fetch:
         )
 
     def refreshed(self, locked: LockedProduct) -> LockedProduct:
-        """The same bytes, with what manifest and archive say of them now; what was known stays known.
+        """The same bytes, with what manifest and archive say of them now; what was known stays known, unless in doubt.
 
         The context comes with the keywords' version, which takes the place of the listing's.
         """
+        locked = locked if not locked.recheck or self.wanted.carried else replace(locked, crds_ctx=None, recheck=None)
         context_is_new = locked.crds_ctx is None and self.wanted.crds_ctx is not None
         cal_ver = self.wanted.cal_ver if context_is_new else locked.cal_ver
         return replace(
@@ -247,7 +248,6 @@ class Fetch:
             proposal=self.wanted.proposal,
             cal_ver=cal_ver or locked.cal_ver or self.wanted.cal_ver,
             crds_ctx=locked.crds_ctx or self.wanted.crds_ctx,
-            recheck=locked.recheck if self.wanted.carried else None,
         )
 
 

@@ -1,4 +1,4 @@
-"""What git is told of lockfiles: that jwstsync merges them, in ``.gitattributes`` and in the clone's configuration."""
+"""What git is told of lockfiles, in ``.gitattributes`` and in the clone's configuration, and what it knows of one."""
 
 from __future__ import annotations
 
@@ -47,19 +47,44 @@ def enrol(lockfile: Path, command: Sequence[str]) -> list[str]:
     return written
 
 
+def unmerged(path: Path) -> tuple[bytes, bytes, bytes] | None:
+    """The versions of a file that git is in the middle of merging: the common one, or nothing, ours and theirs.
+
+    None where git is not, or is not there, or one side has no such file.
+    """
+    listed = _run(path.parent, "ls-files", "--unmerged", "-z", "--", path.name)
+    stages: dict[str, bytes] = {}
+    for entry in [] if listed is None else listed.stdout.split(b"\0"):
+        _, _, name = entry.partition(b" ")
+        blob, _, stage = name.partition(b"\t")[0].decode().partition(" ")
+        content = _run(path.parent, "cat-file", "blob", blob) if blob else None
+        if content is not None and content.returncode == 0:
+            stages[stage] = content.stdout
+    return (stages.get("1", b""), stages["2"], stages["3"]) if stages.keys() >= {"2", "3"} else None
+
+
 def _git(folder: Path, *arguments: str) -> str:
-    """What git says; nothing where it refuses."""
+    """What git says; nothing where it refuses.
+
+    Raises:
+        UsageError: There is no git.
+    """
+    said = _run(folder, *arguments)
+    if said is None:
+        raise UsageError("--git: git was not found; expected it to be installed")
+    return said.stdout.decode(errors="replace").strip()
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes] | None:
     try:
-        said = subprocess.run(  # noqa: S603 - git, with arguments of ours
-            ["git", "-C", str(folder.absolute()), *arguments],  # noqa: S607 - the user's own git
+        return subprocess.run(  # noqa: S603 - git, with arguments of ours
+            ["git", "-C", str(folder.absolute()), "--literal-pathspecs", *arguments],  # noqa: S607 - the user's own git
             check=False,
-            capture_output=True,
-            text=True,
             stdin=subprocess.DEVNULL,
+            capture_output=True,
         )
     except FileNotFoundError:
-        raise UsageError("--git: git was not found; expected it to be installed") from None
-    return said.stdout.strip()
+        return None
 
 
 def _append(file: Path, line: str) -> None:

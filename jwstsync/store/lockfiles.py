@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.conflicts import resolved
 from jwstsync.core.lockfile import Lockfile, format_lockfile, has_conflicts, parse_lockfile
+from jwstsync.core.merge import merged
 from jwstsync.errors import LockfileError, Problem
 from jwstsync.store.files import disk_errors, read_or_none, write_whole
+from jwstsync.store.git import unmerged
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from jwstsync.core.merge import Merge
@@ -36,15 +39,33 @@ def read_lockfile(path: Path) -> tuple[Lockfile, str]:
 def read_resolved(path: Path) -> tuple[Lockfile, str, Merge | None]:
     """The same where version control may have left conflicts: what comes of both sides, and how, if there are any.
 
+    Git's own versions of both sides are merged if it still has them, or else what can be read in the text.
+
     Raises:
         LockfileError: A side is not valid, or a conflict not whole.
         StoreError: It can not be read.
     """
     text, digest = _read(path)
-    if text is None:
-        return Lockfile(), digest, None
-    merge = resolved(text, str(path))
-    return merge.lockfile, digest, merge if has_conflicts(text) else None
+    if text is None or not has_conflicts(text):
+        return Lockfile() if text is None else parse_lockfile(text, str(path)), digest, None
+    versions = unmerged(path)
+    merge = resolved(text, str(path)) if versions is None else merge_of(versions, [str(path)] * 3)
+    return merge.lockfile, digest, merge
+
+
+def merge_of(contents: Sequence[bytes], sources: Sequence[str]) -> Merge:
+    """The merge of three lockfiles' bytes.
+
+    Args:
+        contents: What both sides come from, empty where there was nothing; ours; theirs.
+        sources: The three, as they are to be named to the user.
+
+    Raises:
+        LockfileError: One of them is not valid.
+    """
+    base, *sides = (decoded(content, source) for content, source in zip(contents, sources, strict=True))
+    ours, theirs = (resolved(side, source).lockfile for side, source in zip(sides, sources[1:], strict=True))
+    return merged(resolved(base, sources[0]).lockfile if base.strip() else Lockfile(), ours, theirs)
 
 
 def _read(path: Path) -> tuple[str | None, str]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jwstsync.core.conflicts import resolved
-from jwstsync.core.lockfile import Lockfile, format_lockfile
-from jwstsync.core.merge import Merge, merged
+from jwstsync.core.lockfile import format_lockfile
 from jwstsync.errors import LockfileError, Problem
 from jwstsync.store.files import disk_errors, read_or_none, write_whole
-from jwstsync.store.lockfiles import decoded, read_resolved, write_lockfile
+from jwstsync.store.lockfiles import merge_of, read_resolved, write_lockfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from jwstsync.core.merge import Merge
+
 _NAMED = 5  # products in a message
-_HEADER = re.compile(r"# (?P<name>.+) is written by jwstsync\.")
+_HEADER = re.compile(rb"# (.+) is written by jwstsync\.")
+_SIDES = ("base", "ours", "theirs")
 
 
 def merge_files(base: Path, ours: Path, theirs: Path, name: str | None = None) -> Merge:
@@ -33,29 +34,23 @@ def merge_files(base: Path, ours: Path, theirs: Path, name: str | None = None) -
         LockfileError: One of them is not valid.
         StoreError: One of them can not be read, or ``ours`` not be written.
     """
-    sources = [
-        f"{name} ({side})" if name else str(path) for path, side in zip((base, ours, theirs), _SIDES, strict=True)
-    ]
-    texts = [_text(path, source) for path, source in zip((base, ours, theirs), sources, strict=True)]
-    known = resolved(texts[0], sources[0]).lockfile if texts[0].strip() else Lockfile()
-    one, other = (resolved(text, source).lockfile for text, source in zip(texts[1:], sources[1:], strict=True))
-    merge = merged(known, one, other)
-    header = _HEADER.match(texts[1])
-    called = name.rpartition("/")[2] if name else header["name"] if header else ours.name
+    paths = (base, ours, theirs)
+    sources = [f"{name} ({side})" if name else str(path) for path, side in zip(paths, _SIDES, strict=True)]
+    contents = [_content(path, source) for path, source in zip(paths, sources, strict=True)]
+    merge = merge_of(contents, sources)
+    header = _HEADER.match(contents[1])
+    called = name.rpartition("/")[2] if name else header[1].decode() if header else ours.name
     with disk_errors("lockfile"):
         write_whole(ours, format_lockfile(merge.lockfile, called).encode())
     return merge
 
 
-_SIDES = ("base", "ours", "theirs")
-
-
-def _text(path: Path, source: str) -> str:
+def _content(path: Path, source: str) -> bytes:
     with disk_errors("lockfile"):
         content = read_or_none(path)
     if content is None:
         raise LockfileError(source, [Problem("", "", "not found; expected a lockfile")])
-    return decoded(content, source)
+    return content
 
 
 def merge_in_place(lockfile: Path) -> Merge | None:
@@ -74,15 +69,20 @@ def merge_in_place(lockfile: Path) -> Merge | None:
 def merge_lines(merge: Merge, name: str) -> Iterator[str]:
     """What came of a merge, for people; one line where both sides went together without a question."""
     yield f"{name}: both sides merged: {_counted(len(merge.lockfile))} locked"
+    if merge.by_lines:
+        yield f"{name}: git has merged it by lines; the next `jwstsync apply` compares all of it with the archive"
     if merge.rechecked:
         yield (
-            f"{name}: ours kept of {_counted(len(merge.rechecked))} with other bytes on each side, "
-            f"which the next `jwstsync apply` compares with the archive: {_named(merge.rechecked)}"
+            f"{name}: ours kept of {_counted(len(merge.rechecked))} with other bytes on each side; "
+            f"the next `jwstsync apply` compares them with the archive: {_named(merge.rechecked)}"
         )
-    if merge.revived:
-        yield f"{name}: kept, though removed on one side, since the other changed it: {_named(merge.revived)}"
-    if merge.displaced:
-        yield f"{name}: left out, since another product has the path: {_named(merge.displaced)}"
+    for uris, text in (
+        (merge.revived, "kept, though removed on one side, since the other changed it"),
+        (merge.displaced, "left out, since another product has the path"),
+        (merge.torn, "left out, since git has mixed it up with others; the next `jwstsync apply` locks it anew"),
+    ):
+        if uris:
+            yield f"{name}: {text}: {_named(uris)}"
 
 
 def _counted(count: int) -> str:
