@@ -75,8 +75,8 @@ def _tell(output: Output, merge: Merge | None, name: str) -> None:
     from jwstsync.sync.merging import merge_lines
 
     if output.as_json:
-        lists = {key: list(getattr(merge, key, ())) for key in ("rechecked", "revived", "displaced")}
-        output.document({"merged": merge is not None, **lists})
+        lists = {key: list(getattr(merge, key, ())) for key in ("rechecked", "revived", "displaced", "torn")}
+        output.document({"merged": merge is not None, "by_lines": merge is not None and merge.by_lines, **lists})
     elif merge is None:
         output.answer(f"{name}: no conflicts; nothing to merge")
     else:

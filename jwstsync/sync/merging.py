@@ -70,16 +70,16 @@ def merge_lines(merge: Merge, name: str) -> Iterator[str]:
     """What came of a merge, for people; one line where both sides went together without a question."""
     yield f"{name}: both sides merged: {_counted(len(merge.lockfile))} locked"
     if merge.by_lines:
-        yield f"{name}: git has merged it by lines; the next `jwstsync apply` compares all of it with the archive"
+        yield f"{name}: git has merged it by lines; `jwstsync apply` compares all of it with the archive"
     if merge.rechecked:
         yield (
             f"{name}: ours kept of {_counted(len(merge.rechecked))} with other bytes on each side; "
-            f"the next `jwstsync apply` compares them with the archive: {_named(merge.rechecked)}"
+            f"`jwstsync apply` compares them with the archive: {_named(merge.rechecked)}"
         )
     for uris, text in (
         (merge.revived, "kept, though removed on one side, since the other changed it"),
         (merge.displaced, "left out, since another product has the path"),
-        (merge.torn, "left out, since git has mixed it up with others; the next `jwstsync apply` locks it anew"),
+        (merge.torn, "left out, since git has mixed it up with others; `jwstsync apply` locks it anew"),
     ):
         if uris:
             yield f"{name}: {text}: {_named(uris)}"
