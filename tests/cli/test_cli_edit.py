@@ -14,6 +14,7 @@ from jwstsync.errors import ExitCode
 from jwstsync.sandbox import Catalogue, Sandbox
 from tests.cli.archive import FIRST, SECOND
 from tests.cli.calls import ONE, Called, Desk
+from tests.editors import linted
 
 WROTE = "Wrote {0}; see what it selects with: jwstsync plan\n"
 ENROLLED = "the line in .gitattributes is for all clones; `jwstsync init --git` is called in each of them\n"
@@ -38,13 +39,6 @@ id = 1111
 [[proposal]]
 id = 2222
 """
-
-
-def linted(file: Path) -> str:
-    """What tombi, a tool for TOML that editors use too, has against a file by the schema that the file names."""
-    command = [str(Path(sys.executable).with_name("tombi")), "lint", "--offline", "--no-cache", "--quiet", str(file)]
-    done = subprocess.run(command, cwd=file.parent, check=False, capture_output=True, text=True)
-    return "" if done.returncode == 0 else done.stdout + done.stderr or "refused"
 
 
 @pytest.fixture
