@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _COMMANDS = {
-    "init": ("jwstsync.cli.look", "Write a starter manifest, jwstsync.toml."),
+    "init": ("jwstsync.cli.edit", "Write a starter manifest, jwstsync.toml."),
+    "add": ("jwstsync.cli.edit", "Add proposals to the manifest, and keep the rest of it."),
+    "remove": ("jwstsync.cli.edit", "Remove proposals from the manifest, and keep the rest of it."),
     "search": ("jwstsync.cli.look", "Show the observations of a proposal."),
     "plan": ("jwstsync.cli.compare", "Show what apply would do."),
     "apply": ("jwstsync.cli.apply", "Make the disk what the manifest says, and lock it."),
@@ -25,6 +27,7 @@ _COMMANDS = {
     "verify": ("jwstsync.cli.verify", "Hash every locked file; what is wrong, the next apply repairs."),
     "clean": ("jwstsync.cli.clean", "Empty the trash; remove unfinished downloads and old versions."),
     "export": ("jwstsync.cli.export", "Write the locked products as checksums or as a table."),
+    "lock": ("jwstsync.cli.lock", "Merge lockfiles, and check them without network and data."),
     "login": ("jwstsync.cli.access", "Check a MAST token and store it in the keyring."),
     "whoami": ("jwstsync.cli.access", "Tell whose token is used, and what it is good for."),
     "logout": ("jwstsync.cli.access", "Remove the token from the keyring."),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+PROPOSAL_ID = click.IntRange(1, 99_999)
 _PREFIX = "JWSTSYNC_"
 
 

@@ -83,9 +83,7 @@ class Output:
 
     def small_document(self, content: Mapping[str, object]) -> None:
         """One JSON document as the whole answer, indented, for people to read and files to hold."""
-        import json
-
-        _say(json.dumps(content, indent=2))
+        _say(indented(content))
 
     def event(self, content: Mapping[str, object]) -> None:
         """One line of JSON, told at once."""
@@ -122,6 +120,13 @@ def _lines(content: Mapping[str, object]) -> Iterator[str]:
         else:
             yield f"  {json.dumps(key)}: {json.dumps(value)}{end}"
     yield "}"
+
+
+def indented(content: Mapping[str, object]) -> str:
+    """A JSON document for people to read and files to hold."""
+    import json
+
+    return json.dumps(content, indent=2)
 
 
 def complain(text: str) -> None:

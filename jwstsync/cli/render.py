@@ -12,7 +12,7 @@ from jwstsync.core.selection import kind_of
 from jwstsync.core.withheld import access_text, withheld_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from jwstsync.core.manifest import Manifest
     from jwstsync.core.rounds import Verification
@@ -59,7 +59,7 @@ def plan_lines(
     """
     yield f"jwstsync {title}: {_scope(plan, manifest)}"
     listed = verbose or len(plan.actions) - len(plan.of(ActionKind.KEEP)) <= _FEW
-    yield from _action_lines(plan, manifest, listed=listed, verbose=verbose, now=now)
+    yield from _action_lines(plan, manifest, listed=listed, verbose=verbose, now=now, locked=locked)
 
 
 def verification_lines(found: Verification, manifest: Manifest, *, verbose: bool, now: float) -> Iterator[str]:
@@ -69,7 +69,9 @@ def verification_lines(found: Verification, manifest: Manifest, *, verbose: bool
     yield from _action_lines(found.plan, manifest, listed=True, verbose=verbose, now=now)
 
 
-def _action_lines(plan: Plan, manifest: Manifest, *, listed: bool, verbose: bool, now: float) -> Iterator[str]:
+def _action_lines(
+    plan: Plan, manifest: Manifest, *, listed: bool, verbose: bool, now: float, locked: bool = False
+) -> Iterator[str]:
     names = proposal_names(manifest)
     groups = [group for kind in MARKS for group in _groups(plan, kind)]
     width = max((len(f"{len(group):,}") for group in groups), default=0)
@@ -151,7 +153,13 @@ def _transition(action: Action) -> str:
         texts.append("cal_ver {} -> {}".format(*changed["cal_ver"]))
     if "crds_ctx" in changed:
         texts.append(" -> ".join(context.removesuffix(".pmap") for context in changed["crds_ctx"]))
-    return ", ".join(texts) or ("other checksum" if "md5" in changed else "other size")
+    return ", ".join(texts) or _without_version(action, changed)
+
+
+def _without_version(action: Action, changed: Collection[str]) -> str:
+    if "md5" in changed or "size" in changed or action.locked is None or not action.locked.recheck:
+        return "other checksum" if "md5" in changed else "other size"
+    return "one of two versions, kept by a merge"
 
 
 def _sizes(action: Action) -> str:

@@ -42,7 +42,7 @@ def session_of(context: click.Context) -> Iterator[Session]:
     from jwstsync.sync.gather import load_manifest
 
     options, settings = globals_of(context), read_settings()
-    written = load_manifest(options.manifest or find_manifest(_here()), Settings())
+    written = load_manifest(manifest_path(options), Settings())
     manifest = _with_wishes(written, options, settings)
     if not options.sandbox:
         yield Session(manifest, settings)
@@ -92,6 +92,17 @@ def _with_wishes(manifest: Manifest, options: Globals, settings: Settings) -> Ma
     except UsageError as error:
         raise UsageError(f"{ARCHIVE_URL}: {error}") from None
     return manifest.with_archive(timeout=options.timeout)
+
+
+def manifest_path(options: Globals) -> Path:
+    """The manifest that is meant, which may not be there if it was named.
+
+    Raises:
+        ManifestError: None was named, and there is none.
+    """
+    from pathlib import Path
+
+    return Path(options.manifest) if options.manifest else find_manifest(_here())
 
 
 def _here() -> Path:

@@ -1,7 +1,8 @@
 """Whether the archive has made a product anew since it was locked, by what that is seen, and what has changed.
 
 Only like is compared with like, and an unknown on either side is no change. A checksum, where both sides have one,
-decides alone: half of all re-made files keep their size, one in eight also version and context.
+decides alone: half of all re-made files keep their size, one in eight also version and context. What a merge has marked
+for another look counts as made anew unless a checksum tells otherwise.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def changed_in_archive(wanted: Selected, locked: LockedProduct) -> bool:
     if wanted.md5 is not None and locked.md5 is not None:
         return wanted.md5 != locked.md5
     return (
-        _differ(wanted.size, stated_size(locked))
+        (locked.recheck is not None and not wanted.carried)
+        or _differ(wanted.size, stated_size(locked))
         or _differ(wanted.crds_ctx, locked.crds_ctx)
         or (wanted.cal_ver != locked.cal_ver and _version_differs(wanted, locked))
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jwstsync.core.layout import ProductPath, same_place
+from jwstsync.core.layout import ProductPath, folders_of, same_place
 from jwstsync.core.selection import Refused, Selected
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _collisions(products: Collection[Selected], lockfile: Lockfile) -> Iterator[
         places.setdefault(same_place(one.path), []).append(one)
     files = {place for place in folders & places.keys() if any(_holds(lockfile, one) for one in places[place])}
     for place, rivals in places.items():
-        if len(rivals) > 1 or place in folders or not files.isdisjoint(_folders(place)):
+        if len(rivals) > 1 or place in folders or not files.isdisjoint(folders_of(place)):
             for one in rivals:
                 if not _holds(lockfile, one):
                     error = f"path {one.path!r}: another product has it"
@@ -147,10 +147,3 @@ def _with_those_above(folders: set[str]) -> set[str]:
     while level := {folder.rpartition("/")[0] for folder in level} - found:
         found |= level
     return found
-
-
-def _folders(place: str) -> Iterator[str]:
-    end = place.rfind("/")
-    while end > 0:
-        yield place[:end]
-        end = place.rfind("/", 0, end)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NewType
 from jwstsync.errors import UnsafeNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ProductPath = NewType("ProductPath", str)
 """A checked path below the root: relative, POSIX, without ``..``; text, because plans compare 100,000 of them."""
@@ -150,3 +150,11 @@ def checked_path(path: str) -> ProductPath:
 def same_place(path: str) -> str:
     """What two paths share when a file system that ignores case would make them one file."""
     return path.casefold()
+
+
+def folders_of(place: str) -> Iterator[str]:
+    """The folders that a path needs, the innermost first."""
+    end = place.rfind("/")
+    while end > 0:
+        yield place[:end]
+        end = place.rfind("/", 0, end)

@@ -10,11 +10,11 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import tomli
 import tomli_w
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from jwstsync.core.layout import ProductPath, checked_path, same_place
 from jwstsync.errors import LockfileError, Problem, UnsafeNameError
@@ -24,10 +24,22 @@ if TYPE_CHECKING:
 
 VERSION = 1
 HEADER = "# {name} is written by jwstsync. Commit it; do not edit it.\n"
+_CONFLICT = "holds conflicts of a merge; expected none: `jwstsync lock merge` brings both sides together"
+_RESTORE = "restore it from version control, or remove it to lock what is there anew"
+_CONFLICT_MARKER = "<" * 7
 _MAX_SHOWN = 60
 
 _Size = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 _Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _true(value: object) -> object:
+    if value is not True:  # pydantic takes 1 for it
+        raise ValueError("expected true")
+    return value
+
+
+_True = Annotated[Literal[True], BeforeValidator(_true)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,10 @@ class LockedProduct:
     ] = None
     cal_ver: Annotated[_Text | None, Field(description="the pipeline version, such as 1.16.1")] = None
     crds_ctx: Annotated[_Text | None, Field(description="the CRDS context, such as jwst_1303.pmap")] = None
+    recheck: Annotated[
+        _True | None,
+        Field(description="true, where a merge kept one of two versions and no apply has asked the archive since"),
+    ] = None
 
 
 _NAMES = tuple(one.name for one in fields(LockedProduct))
@@ -152,7 +168,7 @@ def _document(text: str, source: str) -> dict[str, Any]:
     try:
         document = tomli.loads(text)
     except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: a number can have too many digits
-        expected = f"not TOML ({error}); restore it from version control, or remove it to lock what is there anew"
+        expected = _CONFLICT if has_conflicts(text) else f"not TOML ({error}); {_RESTORE}"
         raise LockfileError(source, [Problem("", "", expected)]) from None
     problems = _version_problems(document.get("version")) or [
         Problem(_shown_key(key), _shown(document[key]), "expected only version and [[product]]")
@@ -162,6 +178,11 @@ def _document(text: str, source: str) -> dict[str, Any]:
     if problems:
         raise LockfileError(source, problems)
     return document
+
+
+def has_conflicts(text: str) -> bool:
+    """Whether version control has left conflict markers in a text, as no valid lockfile has them."""
+    return text.startswith(_CONFLICT_MARKER) or f"\n{_CONFLICT_MARKER}" in text
 
 
 def _version_problems(version: object) -> list[Problem]:

@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     PlainValidator,
     ValidationError,
     ValidationInfo,
@@ -117,29 +118,49 @@ class _Table(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+def _example(**values: JsonValue) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
 class Archive(_Table):
     """Where the products come from, and how they are asked for."""
 
-    url: Address = Field(default="https://mast.stsci.edu", description="address of the archive")
+    model_config = _example(exclusive_access="skip")
+
+    url: Address = Field(
+        default="https://mast.stsci.edu", description="address of the archive", examples=["https://mast.stsci.edu"]
+    )
     exclusive_access: Literal["auto", "skip", "fetch", "error"] = Field(
         default="auto",
         description="products that are not public yet: fetch those the token gives a right to (auto), none (skip), "
         "all, which needs a token (fetch), or refuse the run if one of them can not be had (error)",
+        examples=["skip"],
     )
     checksums: Literal["auto", "require", "ignore"] = Field(
         default="auto",
         description="the archive's own checksums: believed once one has matched the bytes that came (auto), always "
         "(require), or never (ignore)",
+        examples=["require"],
     )
     timeout: float = Field(
-        default=600, gt=0, allow_inf_nan=False, description="seconds for one query with all its tries and polls"
+        default=600,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds for one query with all its tries and polls",
+        examples=[600],
     )
 
 
 class Destination(_Table):
     """Where the products go."""
 
-    root: Root = Field(default="mastDownload", description="folder for the products, relative to the manifest")
+    model_config = _example(root="mirror", layout="{proposal_id}/{filename}")
+
+    root: Root = Field(
+        default="mastDownload",
+        description="folder for the products, relative to the manifest",
+        examples=["mastDownload", "../jwst"],
+    )
     layout: Layout = Field(
         default=DEFAULT_LAYOUT,
         description="path of a product below the root; it ends in {filename}",
@@ -149,13 +170,16 @@ class Destination(_Table):
         default="replace",
         description="the old file of a product that the archive has made anew: given up once the new one is verified "
         "(replace), or kept in <root>/.jwstsync/versions (keep)",
+        examples=["keep"],
     )
 
 
 class Limits(_Table):
     """What a run may take; sizes in bytes, or with a unit."""
 
-    connections: int = Field(default=4, ge=1, le=8, description="downloads at once; MAST is shared")
+    model_config = _example(max_download="500 GB", reserve_disk="1 GB")
+
+    connections: int = Field(default=4, ge=1, le=8, description="downloads at once; MAST is shared", examples=[4])
     max_download: Size | None = Field(
         default=None, description="refuse a plan that would fetch more; without it, no limit", examples=["500 GB"]
     )
@@ -164,6 +188,8 @@ class Limits(_Table):
 
 class Defaults(_Table):
     """For proposals that do not say it themselves."""
+
+    model_config = _example(include=["calibrated"])
 
     include: SomeRules = Field(
         default_factory=list, description="rules for proposals without an include", examples=[["calibrated"]]
@@ -198,17 +224,22 @@ class ManifestTable(_Table):
 
     model_config = ConfigDict(title="jwstsync manifest")
 
-    version: int = Field(ge=1, le=1, description="version of the manifest's format")
+    version: int = Field(ge=1, le=1, description="version of the manifest's format", examples=[1])
     archive: Archive = Field(default_factory=Archive)
     destination: Destination = Field(default_factory=Destination)
     limits: Limits = Field(default_factory=Limits)
     rules: dict[RuleName, ProductRule] = Field(
         default_factory=dict,
         description="rules with a name, for include and exclude",
+        examples=[{"calibrated": {"productType": "SCIENCE", "calib_level": [2, 3], "extension": "fits"}}],
         json_schema_extra={"additionalProperties": False},
     )
     defaults: Defaults = Field(default_factory=Defaults)
-    proposal: list[ProposalTable] = Field(min_length=1, description="blocks of proposals; what they select is united")
+    proposal: list[ProposalTable] = Field(
+        min_length=1,
+        description="blocks of proposals; what they select is united",
+        examples=[[{"id": 2733, "include": ["calibrated"]}]],
+    )
 
 
 _KEYS = {
@@ -255,17 +286,13 @@ class Manifest:
         if not self.sandboxed:
             return root
         if root.name in {"", ".."}:
-            return self.source.with_name(f"{self._stem}-sandbox")
+            return self.source.with_name(f"{self.source.name.removesuffix('.toml')}-sandbox")
         return root.with_name(f"{root.name}-sandbox")
 
     @property
     def lockfile(self) -> PurePath:
         """The lockfile, beside the manifest."""
-        return self.source.with_name(self._stem + (".sandbox.lock" if self.sandboxed else ".lock"))
-
-    @property
-    def _stem(self) -> str:
-        return self.source.name.removesuffix(".toml")
+        return lockfile_beside(self.source, sandboxed=self.sandboxed)
 
     def with_archive(self, *, url: str | None = None, timeout: float | None = None) -> Manifest:
         """The same with what the environment and flags put in place of ``[archive]``.
@@ -284,6 +311,11 @@ class Manifest:
     def for_sandbox(self, url: str) -> Manifest:
         """The same for a stand-in at ``url``, which never touches the real root and lockfile."""
         return replace(self.with_archive(url=url), sandboxed=True)
+
+
+def lockfile_beside(source: PurePath, *, sandboxed: bool = False) -> PurePath:
+    """Where the lockfile of the manifest ``source`` is: beside it, with its name."""
+    return source.with_name(source.name.removesuffix(".toml") + (".sandbox.lock" if sandboxed else ".lock"))
 
 
 def parse_manifest(text: str, source: PurePath) -> Manifest:

@@ -240,10 +240,11 @@ class Fetch:
         )
 
     def refreshed(self, locked: LockedProduct) -> LockedProduct:
-        """The same bytes, with what manifest and archive say of them now; what was known stays known.
+        """The same bytes, with what manifest and archive say of them now; what was known stays known, unless in doubt.
 
         The context comes with the keywords' version, which takes the place of the listing's.
         """
+        locked = locked if not locked.recheck or self.wanted.carried else replace(locked, crds_ctx=None, recheck=None)
         context_is_new = locked.crds_ctx is None and self.wanted.crds_ctx is not None
         cal_ver = self.wanted.cal_ver if context_is_new else locked.cal_ver
         return replace(

@@ -234,7 +234,12 @@ def rule_schema(columns: Mapping[str, Column]) -> dict[str, object]:
     if columns is PRODUCT_COLUMNS:
         properties["extension"] = _line_schema(_EXTENSION, ["string"])
         properties["mrp_only"] = _line_schema(_MRP_ONLY, ["boolean"])
-    return {"type": "object", "additionalProperties": False, "properties": properties}
+    return {
+        "description": "a rule, of which every line must hold; an empty one takes everything",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+    }
 
 
 def _line_schema(column: Column, types: list[str]) -> dict[str, object]:

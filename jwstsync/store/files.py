@@ -6,6 +6,7 @@ import errno
 import glob
 import os
 from contextlib import contextmanager, suppress
+from stat import S_IMODE
 from typing import TYPE_CHECKING
 
 from jwstsync.errors import StoreError
@@ -59,8 +60,13 @@ def make_folder(folder: Path, unsynced: set[Path]) -> None:
         unsynced.add(folder.parent)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     """Puts ``content`` at ``path``: a reader sees the old bytes or the new ones, also after a loss of power.
+
+    Args:
+        path: The file.
+        content: Its bytes.
+        mode: Who may read and write it; by default those who may with any new file.
 
     Raises:
         OSError: The disk is full, or the folder can not be written.
@@ -71,6 +77,8 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if mode is not None:
+            temporary.chmod(S_IMODE(mode))
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

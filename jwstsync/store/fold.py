@@ -14,7 +14,7 @@ from jwstsync.core.lockfile import Lockfile
 from jwstsync.errors import StoreError
 from jwstsync.store.files import DISK_FULL, disk_errors, remove_torn
 from jwstsync.store.journal import JournalLine, journal_folder, read_journal
-from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, write_lockfile
+from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, read_resolved, write_lockfile
 from jwstsync.store.record import Entry, merged, read_record, write_record
 
 if TYPE_CHECKING:
@@ -50,10 +50,11 @@ def recover(tree: Tree, lockfile: Path) -> int:
         if not journals:
             return 0
         contents = [read_journal(path) for path in journals]
-    known, digest = read_lockfile(lockfile)
+    known, digest, _ = read_resolved(lockfile)
     standing = [(continues, line) for continues, some in contents for line in some if _stands(tree, line)]
     lines = [line for continues, line in standing if continues == digest]
-    write_lockfile(lockfile, _with(known, lines))
+    if lines:
+        write_lockfile(lockfile, _with(known, lines))
     remember(tree, (line.entry for _, line in standing))
     with disk_errors("journal"):
         for path in journals:

@@ -36,8 +36,18 @@ def load_manifest(path: str | Path, settings: Settings | None = None) -> Manifes
         ManifestError: It is not there, or not valid; with everything that is wrong.
     """
     settings = settings or read_settings()
+    text = manifest_text(path)
+    return parse_manifest(text, Path(path)).with_archive(url=settings.archive_url, timeout=settings.timeout)
+
+
+def manifest_text(path: str | Path) -> str:
+    """The text of a manifest, with the ends of its lines as they are.
+
+    Raises:
+        ManifestError: It is not there, or no text.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_bytes().decode()
     except FileNotFoundError:
         missing = "not found; expected a manifest, such as `jwstsync init` writes"
         raise ManifestError(str(path), [Problem("", "", missing)]) from None
@@ -45,7 +55,6 @@ def load_manifest(path: str | Path, settings: Settings | None = None) -> Manifes
         raise ManifestError(str(path), [Problem("", "", "expected UTF-8 text")]) from None
     except OSError as error:
         raise ManifestError(str(path), [Problem("", "", f"not read: {error.strerror}")]) from None
-    return parse_manifest(text, Path(path)).with_archive(url=settings.archive_url, timeout=settings.timeout)
 
 
 def open_archive(url: str, timeout: float) -> Archive:

@@ -13,7 +13,7 @@ from jwstsync.core.plan import ActionKind
 from jwstsync.store.commit import Committer
 from jwstsync.store.fold import fold, lockfile_name, recover, remember, with_room
 from jwstsync.store.journal import Journal, journal_folder
-from jwstsync.store.lockfiles import lockfile_digest, read_lockfile
+from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, read_resolved
 from jwstsync.store.parts import Parts
 from jwstsync.store.record import ADOPTED, Entry
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jwstsync.core.lockfile import LockedProduct
+    from jwstsync.core.merge import Merge
     from jwstsync.core.plan import Plan
     from jwstsync.store.tree import Tree
 
@@ -37,6 +38,7 @@ class Recording:
     Attributes:
         recovered: How many products of runs that were cut off have been recorded at the start.
         lockfile: What was locked then.
+        merge: How that came of two sides; None where the file has no conflicts, or must not change.
         committer: What gives files their names, each with a line in the journal.
     """
 
@@ -45,7 +47,11 @@ class Recording:
         self._path = lockfile
         self._keeps_lockfile = keeps_lockfile
         self.recovered = 0 if keeps_lockfile else recover(tree, lockfile)
-        self.lockfile, self._digest = read_lockfile(lockfile)
+        self.merge: Merge | None = None
+        if keeps_lockfile:
+            self.lockfile, self._digest = read_lockfile(lockfile)
+        else:
+            self.lockfile, self._digest, self.merge = read_resolved(lockfile)
         self._suspects = tree.suspects()  # which the plan hashes; what is noted later, it knows nothing of
         self._name = lockfile_name(tree, lockfile)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")

@@ -24,6 +24,7 @@ from jwstsync.store.tree import Tree
 from jwstsync.sync.clock import Clock
 from jwstsync.sync.feedback import Feedback, Silence
 from jwstsync.sync.fetching import Fetching, download_executor
+from jwstsync.sync.merging import merge_lines
 from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked, limit_problem, named
 from jwstsync.sync.recording import Recording
 from jwstsync.sync.report import Report, Result, gave_up, report_of
@@ -70,6 +71,8 @@ class Run:
         self._recording = Recording(tree, Path(self._manifest.lockfile), keeps_lockfile=self.keeps_lockfile)
         if self._recording.recovered:
             self._feedback.phase(f"recovered {self._recording.recovered} products of a run that was cut off")
+        if self._recording.merge:
+            self._feedback.warn("\n".join(merge_lines(self._recording.merge, self._manifest.lockfile.name)))
         self.plan, self._token = question.answer(tree, self._recording.lockfile)
         self._results: list[Result] = []
         self._committer = self._recording.committer

@@ -1,12 +1,10 @@
-"""`jwstsync search` and `jwstsync init`: what the archive has, and a manifest to begin with."""
+"""`jwstsync search`: what the archive has."""
 
 from __future__ import annotations
 
-import tomli
-
 from jwstsync.errors import ExitCode
 from jwstsync.sandbox import Catalogue, Sandbox
-from tests.cli.archive import EXCLUSIVE, FIRST, SECOND, SIZE
+from tests.cli.archive import EXCLUSIVE, FIRST, SIZE
 from tests.cli.calls import Called, Desk
 
 COUNTS = """  level  type     suffix   files  size
@@ -83,58 +81,6 @@ def test_rows_with_hardly_anything_in_them(bare: Desk) -> None:
     with Sandbox(catalogue=Catalogue.from_rows([observation], [product])) as archive:
         bare.set(JWSTSYNC_ARCHIVE_URL=archive.url)
         found, counted = bare.call("search", "7"), bare.call("search", "7", "--products")
-        begun = bare.call("init", "7", "-f", "new.toml")
 
     assert found.out.splitlines()[2].split() == ["jw7?[2J", "a?b", "3"]
     assert counted.out.splitlines()[2] == "  0            jw7     1      0 B"
-    assert begun.code == ExitCode.OK
-    assert "# instruments: unknown\n" in (bare.folder / "new.toml").read_text(encoding="utf-8")
-
-
-def test_a_manifest_from_what_the_archive_has(desk: Desk) -> None:
-    """It is valid, tells in comments what there is, and can be planned at once."""
-    (desk.folder / "jwstsync.toml").unlink()
-    begun = desk.call("init", str(FIRST), str(SECOND))
-    text = (desk.folder / "jwstsync.toml").read_text(encoding="utf-8")
-
-    assert begun == Called(ExitCode.OK, "Wrote jwstsync.toml; see what it selects with: jwstsync plan\n", "")
-    assert [block["id"] for block in tomli.loads(text)["proposal"]] == [FIRST, SECOND]
-    assert "".join(f"# {line.strip()}\n" for line in COUNTS.splitlines()) in "".join(
-        f"# {line.removeprefix('#').strip()}\n" for line in text.splitlines()
-    )
-    assert desk.call("plan").out.startswith("jwstsync plan: 2 proposals, 6 products selected of 10\n")
-
-
-def test_a_manifest_from_nothing(bare: Desk) -> None:
-    """Without proposals nothing is asked, and an example stands in their place."""
-    begun = bare.call("init", "--manifest", "new.toml")
-
-    assert begun.out == "Wrote new.toml; see what it selects with: jwstsync plan\n"
-    assert tomli.loads((bare.folder / "new.toml").read_text(encoding="utf-8"))["proposal"] == [{"id": 2733}]
-
-
-def test_a_manifest_that_is_there_already(desk: Desk) -> None:
-    """It is never overwritten, nor is anything asked for it."""
-    before = desk.snapshot()
-    refused = desk.call("init", str(FIRST))
-
-    assert refused == Called(ExitCode.INVALID, "", "jwstsync: jwstsync.toml: is there already; expected a new file\n")
-    assert desk.snapshot() == before
-
-
-def test_a_manifest_where_none_can_be_written(bare: Desk) -> None:
-    """A folder that is not there is named."""
-    refused = bare.call("init", "-f", "nowhere/new.toml")
-
-    assert refused == Called(
-        ExitCode.INVALID, "", "jwstsync: nowhere/new.toml: expected a place in a folder that is there\n"
-    )
-
-
-def test_a_manifest_for_a_proposal_that_there_is_not(desk: Desk) -> None:
-    """Nothing is written: a wrong id is a mistake of the call, and each is named."""
-    refused = desk.call("init", "77", str(FIRST), "78", "-f", "new.toml")
-
-    said = "jwstsync: proposal {}: the archive lists no executed JWST observation\n"
-    assert refused == Called(ExitCode.INVALID, "", said.format(77) + said.format(78))
-    assert not (desk.folder / "new.toml").exists()

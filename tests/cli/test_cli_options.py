@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "init",
+    "add",
+    "remove",
     "search",
     "plan",
     "apply",
@@ -23,6 +25,7 @@ COMMANDS = (
     "verify",
     "clean",
     "export",
+    "lock",
     "login",
     "whoami",
     "logout",
@@ -212,11 +215,11 @@ def test_colors_on_request(two: Desk, archive: Sandbox) -> None:
     assert always.out.replace("\x1b[33m", "").replace("\x1b[0m", "") == plain.out
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, "lock merge", "lock check"])
 def test_help(bare: Desk, name: str) -> None:
     """Every command tells what it does and takes, whether a manifest is there or not."""
     (bare.folder / "jwstsync.toml").unlink()
-    long, short = bare.call(name, "--help"), bare.call(name, "-h")
+    long, short = bare.call(*name.split(), "--help"), bare.call(*name.split(), "-h")
 
     assert long == short
     assert (long.code, long.err) == (ExitCode.OK, "")

@@ -134,6 +134,7 @@ locked_products = st.builds(
     stated_size=st.none() | sizes,
     cal_ver=st.none() | printable,
     crds_ctx=st.none() | printable,
+    recheck=st.sampled_from([None, True]),
 )
 lockfile_products = st.lists(
     locked_products,

@@ -67,7 +67,8 @@ OUTSIDE = "a path outside .jwstsync"
 DAMAGED = [
     pytest.param("", "version", "version = 1", id="empty file"),
     pytest.param("version = ", "", "not TOML", id="cut off"),
-    pytest.param("<<<<<<< HEAD\n" + GOOD, "", "restore it from version control", id="merge conflict"),
+    pytest.param("<<<<<<< HEAD\n" + GOOD, "", "`jwstsync lock merge`", id="merge conflict"),
+    pytest.param(changed("1.16.1", "<<<<<<<") + "<", "", "restore it from version control", id="no conflict"),
     pytest.param(GOOD + "version = 1\nversion = 2\n", "", "not TOML", id="double key"),
     pytest.param("version = " + "[" * 2000, "", "not TOML", id="deeply nested"),
     pytest.param("version = " + "1" * 5000, "", "not TOML", id="endless version"),
@@ -120,6 +121,8 @@ DAMAGED = [
     pytest.param(changed('"1.16.1"', "1.16"), "product[0].cal_ver", "pipeline version", id="cal_ver a number"),
     pytest.param(changed('"1.16.1"', '""'), "product[0].cal_ver", "pipeline version", id="cal_ver empty"),
     pytest.param(changed('"jwst_1303.pmap"', "true"), "product[0].crds_ctx", "CRDS context", id="crds_ctx a flag"),
+    pytest.param(GOOD + "recheck = false\n", "product[0].recheck", "true, where a merge kept", id="recheck false"),
+    pytest.param(GOOD + "recheck = 1\n", "product[0].recheck", "true, where a merge kept", id="recheck a number"),
     pytest.param(with_path("7"), "product[0].path", "a path below the root", id="path a number"),
     pytest.param(with_path('""'), "product[0].path", RELATIVE, id="path empty"),
     pytest.param(with_path('"/etc/passwd"'), "product[0].path", RELATIVE, id="path absolute"),

@@ -20,6 +20,7 @@ from jwstsync.core.layout import DEFAULT_LAYOUT
 from jwstsync.core.manifest import Archive, Manifest, manifest_schema, parse_manifest
 from jwstsync.core.rules import EVERYTHING
 from jwstsync.errors import ManifestError, Problem, UsageError
+from tests.editors import linted
 
 Draft202012Validator: Any = import_module("jsonschema").Draft202012Validator  # it comes without types
 REPOSITORY = Path(__file__).parents[2]
@@ -702,7 +703,7 @@ def objects_in(schema: object) -> list[dict[str, Any]]:
 
 
 def test_the_schema_describes_every_key_and_forbids_the_rest() -> None:
-    """An editor can say what each key is for, and marks unknown ones."""
+    """An editor can say what each key is for, shows an example that fits, and marks unknown ones."""
     schema: Any = manifest_schema()
     tables = objects_in(schema)
     assert len(tables) == 8
@@ -711,6 +712,10 @@ def test_the_schema_describes_every_key_and_forbids_the_rest() -> None:
         for name, key in one["properties"].items():
             target = schema["$defs"][key["$ref"].rpartition("/")[2]] if "$ref" in key else {}
             assert (key | target)["description"], name
+            validator = Draft202012Validator({**key, "$defs": schema["$defs"]})
+            assert [validator.is_valid(example) for example in (key | target)["examples"]] in ([True], [True, True]), (
+                name
+            )
 
 
 def test_the_schema_knows_every_column() -> None:
@@ -720,19 +725,53 @@ def test_the_schema_knows_every_column() -> None:
     assert set(rules["ProductRule"]["properties"]) == {*PRODUCT_COLUMNS, "extension", "mrp_only"}
 
 
+TABLES = {"archive": "Archive", "destination": "Destination", "limits": "Limits", "defaults": "Defaults"}
+
+
 def test_the_examples_in_the_schema_are_good() -> None:
     """What the schema shows as an example is taken by the parser."""
-    keys_of: Any = manifest_schema()["$defs"]
-    for name, key in keys_of["ProposalTable"]["properties"].items():
-        for example in key.get("examples", []):
-            block = {"id": 1, "include": [{}]} | {name: example}
-            document = {"version": 1, "rules": {"calibrated": {}}, "proposal": [block]}
-            assert parse_manifest(tomli_w.dumps(document), SOURCE).blocks
+    schema: Any = manifest_schema()
+    good = {"version": 1, "rules": {"calibrated": {}}, "proposal": [{"id": 1, "include": [{}]}]}
+    keys = {**schema["properties"], **{name: schema["$defs"][key] for name, key in TABLES.items()}}
+    documents = [good | {name: example} for name, key in keys.items() for example in key.get("examples", [])]
+    for table, definition in TABLES.items():
+        examples = schema["$defs"][definition]["properties"].items()
+        documents += [good | {table: {name: example}} for name, key in examples for example in key["examples"]]
+    for name, key in schema["$defs"]["ProposalTable"]["properties"].items():
+        documents += [
+            good | {"proposal": [{"id": 1, "include": [{}]} | {name: example}]} for example in key["examples"]
+        ]
+    assert len(documents) > 20
+    for document in documents:
+        assert parse_manifest(tomli_w.dumps(document), SOURCE).blocks
 
 
 def test_the_examples_are_good() -> None:
-    """The manifests under ``examples/`` are valid, and fit the schema."""
-    for path in sorted((REPOSITORY / "examples").rglob("*.toml")):
+    """The manifests under ``examples/`` are valid, and fit the schema that they name, also by a tool of others."""
+    examples = sorted((REPOSITORY / "examples").rglob("jwstsync.toml"))
+    assert len(examples) >= 2
+    for path in examples:
         text = path.read_text(encoding="utf-8")
         assert parse_manifest(text, path).blocks
         assert fits_schema(text)
+        assert text.startswith("#:schema ../../schema/manifest.schema.json\n")
+        assert linted(path) == ""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("connections = 4", "connections = 9"),
+        ("[limits]", "[limit]"),
+        ("productType", "prodType"),
+        ("id = 2733", "id = []"),
+    ],
+)
+def test_editors_see_what_is_wrong(tmp_path: Path, right: str, wrong: str) -> None:
+    """A tool of others finds mistakes by the schema alone."""
+    text = (REPOSITORY / "examples" / "survey-mirror" / "jwstsync.toml").read_text(encoding="utf-8")
+    assert right in text
+    path = tmp_path / "jwstsync.toml"
+    changed = text.replace("../../schema/manifest.schema.json", str(SCHEMA_FILE)).replace(right, wrong)
+    path.write_text(changed, encoding="utf-8")
+    assert f":{1 + changed[: changed.index(wrong)].count(chr(10))}:" in linted(path)

@@ -1,0 +1,170 @@
+"""The commands that write a manifest: init, which begins one, and add and remove, which keep the rest as it is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jwstsync.cli.look import archive_of, look_up, nothing_of
+from jwstsync.cli.options import PROPOSAL_ID, Command, check_folder, globals_of, option
+from jwstsync.cli.output import Output
+from jwstsync.cli.session import MANIFEST_NAME, manifest_path
+from jwstsync.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from jwstsync.core.selection import Listing
+
+_PROPOSALS = click.argument("proposals", metavar="ID...", nargs=-1, required=True, type=PROPOSAL_ID)
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        ("jwstsync init 2733 1366", "ask the archive what these proposals have, and write a manifest"),
+        ("jwstsync init --git", "have git merge the lockfile that is or will be here"),
+    ),
+)
+@click.argument("proposals", metavar="[ID...]", nargs=-1, type=PROPOSAL_ID)
+@option("--git", is_flag=True, help="Have this clone's git merge lockfiles with `jwstsync lock merge`.")
+@click.pass_context
+def init(context: click.Context, proposals: tuple[int, ...], *, git: bool) -> int:
+    """Write a starter manifest, jwstsync.toml, from what the archive has of these proposals.
+
+    Its comments tell instruments, levels, suffixes, and the sizes of the usual choices. Beside it goes the schema by
+    which editors complete and explain it, .jwstsync.schema.json.
+
+    With --git it also writes a line in .gitattributes, to be committed, and the merge driver in the configuration of
+    this clone, which can not be: everybody calls it once in a clone of their own. A manifest that is there already
+    stays then.
+    """
+    output = Output(globals_of(context))
+    target = Path(globals_of(context).manifest or MANIFEST_NAME)
+    check_folder(target)
+    if not target.exists() or not git or proposals:
+        _begin(context, output, target, proposals)
+    if git:
+        _enrol(output, target)
+    return ExitCode.OK
+
+
+def _begin(context: click.Context, output: Output, target: Path, proposals: Sequence[int]) -> None:
+    if target.exists():
+        raise UsageError(f"{target}: is there already; expected a new file, or `jwstsync add` for more proposals")
+    listings: list[Listing] = []
+    if proposals:
+        with archive_of(globals_of(context)) as archive:
+            listings = look_up(archive, proposals, output, products=True)
+    if unknown := [listing.proposal for listing in listings if not listing.observations]:
+        raise UsageError("\n".join(map(nothing_of, unknown)))
+    _write_starter(target, listings)
+    output.answer(f"Wrote {target}; see what it selects with: jwstsync plan")
+
+
+def _write_starter(target: Path, listings: Sequence[Listing]) -> None:
+    from jwstsync.cli.output import indented
+    from jwstsync.cli.starter import SCHEMA_NAME, starter_lines
+    from jwstsync.core.manifest import manifest_schema, parse_manifest
+    from jwstsync.store.files import disk_errors, write_whole
+
+    text = "\n".join(starter_lines(listings)) + "\n"
+    parse_manifest(text, target)
+    with disk_errors("manifest"):
+        write_whole(target.with_name(SCHEMA_NAME), (indented(manifest_schema()) + "\n").encode())
+        write_whole(target, text.encode())
+
+
+def _enrol(output: Output, target: Path) -> None:
+    from jwstsync.core.manifest import lockfile_beside
+    from jwstsync.store.git import enrol
+
+    written = enrol(Path(lockfile_beside(target)), _own_command())
+    for line in written:
+        output.answer(f"Wrote {line}")
+    if not written:
+        output.answer("Nothing to write: git merges the lockfile with jwstsync already")
+        return
+    output.message("the line in .gitattributes is for all clones; `jwstsync init --git` is called in each of them")
+
+
+def _own_command() -> list[str]:
+    """What runs this jwstsync, also where its environment is not the active one, as in editors that call git."""
+    script = Path(sys.executable).with_name("jwstsync")
+    return [str(script)] if script.is_file() else [sys.executable, "-m", "jwstsync"]
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        ("jwstsync add 2733", "with the rules of [defaults]"),
+        ("jwstsync add 2733 1366 --include calibrated", "with a rule of the manifest"),
+        ("jwstsync add 2733 --include '{ calib_level = 3 }'", "with one of its own"),
+    ),
+)
+@_PROPOSALS
+@option("--include", multiple=True, metavar="RULE", help="Take what this rule takes; may be given again.")
+@option("--exclude", multiple=True, metavar="RULE", help="But not what this one takes; may be given again.")
+@option("--name", metavar="TEXT", help="A name, for people.")
+@click.pass_context
+def add(
+    context: click.Context,
+    proposals: tuple[int, ...],
+    *,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    name: str | None,
+) -> int:
+    """Add proposals to the manifest; all else in it stays as it is, comments included.
+
+    A RULE is the name of a rule that the manifest has, or a rule of its own. Nobody is asked whether the archive has
+    such proposals: `jwstsync plan` tells.
+    """
+    from jwstsync.core.editing import NewBlock, with_block
+
+    ids = tuple(dict.fromkeys(proposals))
+    block = NewBlock(ids=ids, name=name, include=include, exclude=exclude)
+    _edit(context, f"Added {_named(ids)} to", lambda text, path: with_block(text, block, path))
+    return ExitCode.OK
+
+
+@click.command(cls=Command, examples=(("jwstsync remove 2733", "its files stay; the next apply unlocks them"),))
+@_PROPOSALS
+@click.pass_context
+def remove(context: click.Context, proposals: tuple[int, ...]) -> int:
+    """Remove proposals from the manifest; all else in it stays as it is, comments included.
+
+    The comment right above a block goes with it. The next `jwstsync apply` drops what was locked for it alone; no file
+    is deleted.
+    """
+    from jwstsync.core.editing import without_proposals
+
+    ids = tuple(dict.fromkeys(proposals))
+    _edit(context, f"Removed {_named(ids)} from", lambda text, path: without_proposals(text, ids, path))
+    return ExitCode.OK
+
+
+def _named(ids: Sequence[int]) -> str:
+    return f"proposal{'' if len(ids) == 1 else 's'} {', '.join(map(str, ids))}"
+
+
+def _edit(context: click.Context, done: str, edited: Callable[[str, Path], str]) -> None:
+    """Puts an edited text in the place of the manifest's.
+
+    Raises:
+        ManifestError: There is none, or it is not valid before or after.
+        UsageError: What is asked for makes no sense with it.
+        StoreError: It can not be written.
+    """
+    from jwstsync.store.files import disk_errors, write_whole
+    from jwstsync.sync.gather import manifest_text
+
+    path = manifest_path(globals_of(context))
+    text = edited(manifest_text(path), path)
+    with disk_errors("manifest"):
+        place = path.resolve()
+        write_whole(place, text.encode(), mode=place.stat().st_mode)
+    Output(globals_of(context)).answer(f"{done} {path}; see what that changes with: jwstsync plan")

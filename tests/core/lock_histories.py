@@ -1,0 +1,96 @@
+"""Lockfiles that come from one: what two branches made of it, by additions, removals, new versions and new layouts."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from jwstsync.core.layout import ProductPath, same_place
+from jwstsync.core.lockfile import LockedProduct, Lockfile
+
+NAMES = [f"jw02733{number:03}_mirimage_{suffix}.fits" for number in range(5) for suffix in ("cal", "i2d")]
+LAYOUTS = ("JWST/{name}", "flat/{name}", "JWST/same.fits", "jwst/SAME.fits/{name}")
+
+
+def product(name: str, version: int = 0, layout: str = LAYOUTS[0], *, known: bool = True) -> LockedProduct:
+    """A locked product; each version has bytes of its own, and what the archive states of it, if that is known."""
+    digest = hashlib.sha256(f"{name} {version}".encode()).hexdigest()
+    return LockedProduct(
+        uri=f"mast:JWST/product/{name}",
+        path=ProductPath(layout.format(name=name)),
+        proposal=2733,
+        size=2880 * (1 + version // 2),
+        sha256=digest,
+        md5=digest[:32] if known else None,
+        cal_ver=f"1.{version}.0",
+        crds_ctx=f"jwst_{1300 + version}.pmap" if known else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A lockfile, and what two branches made of it."""
+
+    base: Lockfile
+    ours: Lockfile
+    theirs: Lockfile
+
+    @property
+    def swapped(self) -> History:
+        """The same as the other branch sees it."""
+        return History(self.base, self.theirs, self.ours)
+
+
+changed_products = st.builds(
+    product, st.sampled_from(NAMES), st.integers(0, 3), st.sampled_from(LAYOUTS), known=st.booleans()
+)
+
+
+def _valid(products: list[LockedProduct]) -> Lockfile:
+    """The first of them on each place, and of each URI."""
+    found: dict[str, LockedProduct] = {}
+    for one in products:
+        if same_place(one.path) not in {same_place(other.path) for other in found.values() if other.uri != one.uri}:
+            found.setdefault(one.uri, one)
+    return Lockfile.of(found.values())
+
+
+lockfiles = st.lists(changed_products, max_size=12).map(_valid)
+
+
+@st.composite
+def branches(draw: st.DrawFn, base: Lockfile) -> Lockfile:
+    """What a branch makes of a lockfile: some products changed or added, some removed."""
+    removed = draw(st.sets(st.sampled_from(sorted(base.products) or [""]), max_size=3))
+    changes = draw(st.lists(changed_products, max_size=4))
+    return _valid([*changes, *(one for one in base if one.uri not in removed)])
+
+
+histories = lockfiles.flatmap(lambda base: st.builds(History, st.just(base), branches(base), branches(base)))
+
+
+def large_history(seed: int, products: int = 300, added: int = 20) -> History:
+    """Two branches of a lockfile that each add products, and remake and remove some.
+
+    Args:
+        seed: Makes it another one.
+        products: How many the lockfile has.
+        added: How many each branch adds.
+    """
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    names = [f"jw{number:05}_nrca1_cal.fits" for number in range(4 * products)]
+    chance.shuffle(names)
+    base = [product(name) for name in names[:products]]
+    fresh = iter(names[products:])
+
+    def branch() -> Lockfile:
+        kept = chance.sample(base, products - chance.randrange(5))
+        remade = {one.uri for one in chance.sample(kept, 5)}
+        version = chance.randrange(1, 4)
+        made = [product(one.path.removeprefix("JWST/"), version) if one.uri in remade else one for one in kept]
+        return Lockfile.of([*made, *(product(next(fresh), chance.randrange(2)) for _ in range(added))])
+
+    return History(Lockfile.of(base), branch(), branch())
