@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from jwstsync.core.layout import ProductPath, same_place
+from jwstsync.core.layout import ProductPath, folders_of, same_place
 from jwstsync.core.selection import Refused, Selected
 
 if TYPE_CHECKING:
@@ -121,10 +121,10 @@ def _collisions(products: Iterable[Selected], lockfile: Lockfile) -> Iterator[Re
     places: dict[str, list[Selected]] = {}
     for one in products:
         places.setdefault(same_place(one.path), []).append(one)
-    folders = {folder for place in places for folder in _folders(place)}
+    folders = {folder for place in places for folder in folders_of(place)}
     files = {place for place in folders & places.keys() if any(_holds(lockfile, one) for one in places[place])}
     for place, rivals in places.items():
-        if len(rivals) > 1 or place in folders or not files.isdisjoint(_folders(place)):
+        if len(rivals) > 1 or place in folders or not files.isdisjoint(folders_of(place)):
             for one in rivals:
                 if not _holds(lockfile, one):
                     error = f"path {one.path!r}: another product has it"
@@ -134,10 +134,3 @@ def _collisions(products: Iterable[Selected], lockfile: Lockfile) -> Iterator[Re
 def _holds(lockfile: Lockfile, wanted: Selected) -> bool:
     locked = lockfile.products.get(wanted.uri)
     return locked is not None and locked.path == wanted.path
-
-
-def _folders(place: str) -> Iterator[str]:
-    end = place.rfind("/")
-    while end > 0:
-        yield place[:end]
-        end = place.rfind("/", 0, end)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NewType
 from jwstsync.errors import UnsafeNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 ProductPath = NewType("ProductPath", str)
 """A checked path below the root: relative, POSIX, without ``..``; text, because plans compare 100,000 of them."""
@@ -33,6 +33,8 @@ FIELDS = (
 STATE_FOLDER = ".jwstsync"
 TRASH = "trash"
 """Below the state folder: what stood in the way of new bytes, and is no old version."""
+MOVES = "moves"
+"""Below the state folder: files that wait for another to leave the place where they belong."""
 VERSIONS = "versions"
 """Below the state folder: old versions, one folder for each version of each product."""
 UNKNOWN = "unknown"
@@ -136,3 +138,11 @@ def checked_path(path: str) -> ProductPath:
 def same_place(path: str) -> str:
     """What two paths share when a file system that ignores case would make them one file."""
     return path.casefold()
+
+
+def folders_of(path: str) -> Iterator[str]:
+    """The folders that a path lies in, from the nearest one up; the root is not one of them."""
+    end = path.rfind("/")
+    while end > 0:
+        yield path[:end]
+        end = path.rfind("/", 0, end)

@@ -5,18 +5,20 @@ Pure: the caller observes the disk (and hashes what `paths_to_hash` names) befor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
 from jwstsync.core.fetch import Fetch
-from jwstsync.core.layout import TRASH, version_folder
+from jwstsync.core.layout import TRASH, same_place, version_folder
 from jwstsync.core.lockfile import LockedProduct
+from jwstsync.core.moves import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from jwstsync.core.disk import FileState
     from jwstsync.core.goal import Goal
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class ActionKind(StrEnum):
-    """What happens to a product. `MOVE` and `PRUNE` have their place here and are not planned yet."""
+    """What happens to a product, or to a file that was one."""
 
     KEEP = "keep"
     FETCH = "fetch"
@@ -49,9 +51,11 @@ class Reason(StrEnum):
     DAMAGED = "damaged"
     MODIFIED = "modified"
     PRESENT = "present"
+    LAYOUT = "layout"
     EXCLUSIVE_ACCESS = "exclusive_access"
     UNSELECTED = "unselected"
     GONE = "gone"
+    ORPHAN = "orphan"
 
 
 MARKS = {
@@ -69,6 +73,7 @@ TRANSFERS = frozenset({ActionKind.FETCH, ActionKind.UPDATE, ActionKind.REPAIR})
 """The actions that download."""
 DIFFERENCES = frozenset(ActionKind) - {ActionKind.KEEP, ActionKind.WITHHOLD}
 """The actions that `apply` would carry out."""
+_NOWHERE: Mapping[str, Sequence[ProductPath]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,8 @@ class Access:
 class Action:
     """What happens to one product, and why. ``wanted`` is None for a drop, ``locked`` for what was not locked.
 
-    ``on_update`` is the manifest's: whether the old version is kept where an update replaces it.
+    ``on_update`` is the manifest's: whether the old version is kept where an update replaces it. ``source`` is where
+    the product's file stands, if that is not where it belongs.
     """
 
     kind: ActionKind
@@ -97,6 +103,7 @@ class Action:
     present: FileState | None = None
     pinned: bool = False
     on_update: str = "replace"
+    source: ProductPath | None = None
 
     @property
     def uri(self) -> str:
@@ -130,8 +137,13 @@ class Action:
     def changes_lockfile(self) -> bool:
         """Whether the lockfile would say something else once this is done; what is kept may be known better now."""
         if self.kind is ActionKind.WITHHOLD:
-            return False
+            return self.moves
         return not self.pinned or self.locked is None or self.fetch.refreshed(self.locked) != self.locked
+
+    @property
+    def moves(self) -> bool:
+        """Whether the locked bytes stand elsewhere, and get their place before anything else happens to the product."""
+        return self.source is not None and self._is_whole
 
     @property
     def fetch(self) -> Fetch:
@@ -153,9 +165,15 @@ class Action:
     @property
     def _aside(self) -> str | None:
         """Where what stands in its place goes: only the locked bytes are a version, whatever else somebody may miss."""
-        if self.locked is None or self.present is None or self.present.sha256 != self.locked.sha256:
+        if self.locked is None or not self._is_whole:
             return TRASH
-        return version_folder(self.locked.cal_ver, self.locked.sha256) if self.on_update == "keep" else None
+        if self.on_update == "keep":
+            return version_folder(self.locked.cal_ver, self.locked.sha256)
+        return None if self.source is None else TRASH  # until it has moved, a stranger may stand in its place
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.locked is not None and self.present is not None and self.present.sha256 == self.locked.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +204,7 @@ class Plan:
     @property
     def differences(self) -> list[Action]:
         """The actions that `apply` would carry out."""
-        return self.of(*DIFFERENCES)
+        return [action for action in self.actions if action.kind in DIFFERENCES or action.moves]
 
     @property
     def stale(self) -> int:
@@ -199,13 +217,21 @@ class Plan:
         return [action for action in self.actions if action.changes_lockfile]
 
 
-def paths_to_hash(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]) -> set[ProductPath]:
+def paths_to_hash(
+    goal: Goal,
+    lockfile: Lockfile,
+    disk: Mapping[ProductPath, FileState],
+    places: Mapping[str, Sequence[ProductPath]] = _NOWHERE,
+) -> set[ProductPath]:
     """The files whose bytes have to be known before `decide` can tell: right in size, and not known as they stand."""
     found = set()
     for wanted in goal.products.values():
         locked, state = lockfile.products.get(wanted.uri), disk.get(wanted.path)
         if locked is not None and state is not None and _unclear(wanted, locked, state):
             found.add(wanted.path)
+    for uri, some in places.items():
+        size = lockfile.products[uri].size
+        found |= {path for path in some if (state := disk.get(path)) and state.size == size and state.sha256 is None}
     return found
 
 
@@ -217,25 +243,40 @@ def _unclear(wanted: Selected, locked: LockedProduct, state: FileState) -> bool:
 
 
 def decide(
-    goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState], access: Access, on_update: str = "replace"
+    goal: Goal,
+    lockfile: Lockfile,
+    disk: Mapping[ProductPath, FileState],
+    access: Access,
+    on_update: str = "replace",
+    places: Mapping[str, Sequence[ProductPath]] = _NOWHERE,
 ) -> Plan:
     """What has to happen to each product.
 
     Args:
         goal: What the set should hold.
         lockfile: What is locked.
-        disk: What stands at the goal's paths, with the hashes that `paths_to_hash` asks for; an absent path is free.
+        disk: What stands at the goal's paths and at ``places``, with the hashes that `paths_to_hash` asks for; an
+            absent path is free.
         access: What the user has a right to.
         on_update: Whether an update keeps the old version, as the manifest has it.
+        places: Where else the bytes of a product may stand, as `old_places` has it.
     """
     dropped = [one for one in lockfile if one.uri not in goal.products]
     subjects: list[Selected | LockedProduct] = [*goal.products.values(), *dropped]
     subjects.sort(key=attrgetter("proposal", "uri"))
     old = lockfile.products
+    moving = sources(goal, lockfile, disk, places)
+    leaving = set(moving.values())
+    standing = {path: state for path, state in disk.items() if path not in leaving} if leaving else disk
     actions = [
-        _drop(one, goal) if isinstance(one, LockedProduct) else _action(one, old.get(one.uri), disk, access, on_update)
+        _drop(one, goal)
+        if isinstance(one, LockedProduct)
+        else _action(one, old.get(one.uri), standing.get(one.path), access, on_update)
         for one in subjects
     ]
+    if places:
+        wanted = {same_place(path) for path in goal.paths}
+        actions = [_with_source(one, moving, disk, wanted, access) for one in actions]
     return Plan(tuple(actions), goal)
 
 
@@ -244,13 +285,8 @@ def _drop(locked: LockedProduct, goal: Goal) -> Action:
 
 
 def _action(
-    wanted: Selected,
-    locked: LockedProduct | None,
-    disk: Mapping[ProductPath, FileState],
-    access: Access,
-    on_update: str,
+    wanted: Selected, locked: LockedProduct | None, state: FileState | None, access: Access, on_update: str
 ) -> Action:
-    state = disk.get(wanted.path)
     pinned = locked is not None and not changed_in_archive(wanted, locked)
     reason: Reason | None
     if locked is None:
@@ -262,6 +298,34 @@ def _action(
     if kind in TRANSFERS and not access.allows(wanted):
         kind, reason = ActionKind.WITHHOLD, Reason.EXCLUSIVE_ACCESS
     return Action(kind, reason, wanted, locked, state, pinned, on_update)
+
+
+def _with_source(
+    action: Action,
+    moving: Mapping[str, ProductPath],
+    disk: Mapping[ProductPath, FileState],
+    wanted: Collection[str],
+    access: Access,
+) -> Action:
+    """The action for a product whose file stands elsewhere: as if it stood in its place, but that it moves first.
+
+    New bytes that are in place already stay there. A file that is not whole stays where it is until it is replaced, and
+    so belongs to the product only where no other is wanted.
+    """
+    if action.wanted is None or action.locked is None or action.kind in {ActionKind.KEEP, ActionKind.ADOPT}:
+        return action
+    source = moving.get(action.uri)
+    old = action.locked.path
+    if source is None and (action.present or same_place(old) in wanted or not _is_file(disk.get(old))):
+        return action
+    found = replace(
+        _action(action.wanted, action.locked, disk[source or old], access, action.on_update), source=source or old
+    )
+    return replace(found, kind=ActionKind.MOVE, reason=Reason.LAYOUT) if found.kind is ActionKind.KEEP else found
+
+
+def _is_file(state: FileState | None) -> bool:
+    return state is not None and state.size >= 0
 
 
 def _decide_new(wanted: Selected, state: FileState | None) -> tuple[ActionKind, Reason]:

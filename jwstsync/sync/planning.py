@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.amounts import exact_size_text
 from jwstsync.core.goal import goal_of
+from jwstsync.core.moves import lacking, old_places
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
 from jwstsync.core.selection import Selection, described, select
 from jwstsync.errors import ArchiveError, DifferencesError, LockfileError, Problem
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.answers import Answers
+from jwstsync.store.fold import lockfile_name
 from jwstsync.store.lockfiles import NO_LOCKFILE, lockfile_digest, read_lockfile
+from jwstsync.store.places import known_places
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Silence
 from jwstsync.sync.gather import WITHOUT_ASKING, gather, gather_keywords, open_archive
@@ -27,7 +30,10 @@ if TYPE_CHECKING:
     from jwstsync.archive import Archive
     from jwstsync.archive.auth import Identity
     from jwstsync.core.caom import KeywordRow
+    from jwstsync.core.disk import FileState
+    from jwstsync.core.goal import Goal
     from jwstsync.core.keywords import KeywordQuestion
+    from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import Lockfile
     from jwstsync.core.manifest import Manifest
     from jwstsync.sync.feedback import Feedback
@@ -127,18 +133,28 @@ class Question:
         selection = self._selection()
         goal = goal_of(selection, lockfile, allow_empty=self.allow_empty)
         disk = tree.observe(goal.paths)
-        unknown = paths_to_hash(goal, lockfile, disk)
+        places = self._old_places(tree, goal, lockfile, disk)
+        disk |= tree.observe(path for some in places.values() for path in some)
+        unknown = paths_to_hash(goal, lockfile, disk, places)
         if unknown:
             self.feedback.phase(f"hashing {len(unknown)} files")
             disk = tree.hashed(disk, unknown, self.feedback.hashed)
         token = Token(self.manifest, self.settings, self._whoami, self.feedback)
         mode = self.manifest.archive.exclusive_access
         on_update = self.manifest.destination.on_update
-        found = decide(goal, lockfile, disk, Access(mode, token=True), on_update)
+        found = decide(goal, lockfile, disk, Access(mode, token=True), on_update, places)
         if found.needs_token and token.find() is None:
-            without = decide(goal, lockfile, disk, Access(mode), on_update)
+            without = decide(goal, lockfile, disk, Access(mode), on_update, places)
             found = replace(without, token_problem=token.problem)
         return found, token
+
+    def _old_places(
+        self, tree: Tree, goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]
+    ) -> dict[str, tuple[ProductPath, ...]]:
+        """Where else locked bytes may stand that are not where they are wanted."""
+        short = lacking(goal, lockfile, disk)
+        known = known_places(tree, lockfile_name(tree, Path(self.manifest.lockfile)), short) if short else {}
+        return old_places(goal, lockfile, short, known)
 
     def _whoami(self, token: str) -> Identity:
         self.feedback.phase(f"asking {self.manifest.archive.url} about the token")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.core.checksums import Belief, Trust
-from jwstsync.core.plan import Access, Action, ActionKind
+from jwstsync.core.plan import TRANSFERS, Access, Action, ActionKind
 from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.core.withheld import access_text, overdue_text
 from jwstsync.errors import LimitError, StoreError, TokenError, UsageError
@@ -23,6 +23,7 @@ from jwstsync.store.tree import Tree
 from jwstsync.sync.clock import Clock
 from jwstsync.sync.feedback import Feedback, Silence
 from jwstsync.sync.fetching import Fetching, download_executor
+from jwstsync.sync.moving import Moving
 from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked, limit_problem, named
 from jwstsync.sync.recording import Recording
 from jwstsync.sync.report import Report, Result, gave_up, report_of
@@ -71,6 +72,7 @@ class Run:
         self.plan, self._token = question.answer(tree, self._recording.lockfile)
         self._results: list[Result] = []
         self._committer = self._recording.committer
+        self._moving = Moving(tree, self._committer)
         self._make_executor = make_executor
         self._clock = clock
         self._ends_at = ends_at
@@ -152,18 +154,23 @@ class Run:
 
     def _carried_out(self, limit: int | None) -> Iterator[Result]:
         yield from (Result(action, "done") for action in self.plan.of(ActionKind.DROP))
-        yield from map(self._withheld, self.plan.of(ActionKind.WITHHOLD))
+        yield from self._moving.results(self.plan.actions, lambda: self._stopping)
+        yield from map(self._withheld, self._left(ActionKind.WITHHOLD))
         unfit = []
-        for action in self.plan.of(ActionKind.ADOPT):
+        for action in self._left(ActionKind.ADOPT):
             result = self._adopted(action)
             if result is None:
                 unfit.append(action)
             else:
                 yield result
-        waiting = [*self.plan.transfers, *unfit]
+        waiting = [*self._left(*TRANSFERS), *unfit]
         chosen = waiting if limit is None else waiting[:limit]
         yield from self._fetched({action.uri: action for action in chosen})
         yield from (Result(action, "deferred", "left by --limit") for action in waiting[len(chosen) :])
+
+    def _left(self, *kinds: ActionKind) -> list[Action]:
+        """The actions of these kinds, but for those that a file stands in the way of which could not be moved."""
+        return [action for action in self.plan.of(*kinds) if action.uri not in self._moving.settled]
 
     def _fetched(self, actions: dict[str, Action]) -> Iterator[Result]:
         if not actions:
@@ -185,6 +192,7 @@ class Run:
 
     def _result(self, action: Action, outcome: Outcome) -> Result:
         if isinstance(outcome, Done):
+            self._recording.forget(self._moving.put_away_old(action))
             return Result(
                 action, "done", fetched=outcome.locked.size, unconfirmed=self._is_unconfirmed(action, outcome)
             )
@@ -256,6 +264,7 @@ class Run:
             self._feedback.warn(f"{path}: changed during the run and left as it is; run again")
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
+            self._moving.clear()
         withheld = self.plan.of(ActionKind.WITHHOLD)
         if self._begun and withheld and not self._token.problem and self._manifest.archive.exclusive_access == "fetch":
             self._feedback.warn(f"{len(withheld)} exclusive products need a token; {self._token.expected}")
