@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jwstsync.cli.text import counted, name_of
 from jwstsync.core.amounts import size_text
+from jwstsync.core.orphans import left_texts
 from jwstsync.core.plan import MARKS, TRANSFERS, Action, ActionKind, Plan
 from jwstsync.core.selection import kind_of
 from jwstsync.core.withheld import access_text, withheld_text
@@ -103,8 +104,11 @@ def _file_text(action: Action, now: float) -> str:
 
 def _reason_text(action: Action, now: float) -> str:
     text = str(action.reason).replace("_", " ")
+    if action.kind is ActionKind.MOVE:
+        return f"{text}: {action.source} -> {action.path}"
     if action.kind is ActionKind.UPDATE:
-        return f"{text}: {_transition(action)}, {_sizes(action)}"
+        moved = f", from {action.source}" if action.source else ""
+        return f"{text}: {_transition(action)}, {_sizes(action)}{moved}"
     return access_text(action.wanted, now) if action.kind is ActionKind.WITHHOLD and action.wanted else text
 
 
@@ -138,6 +142,7 @@ def notes(plan: Plan) -> Iterator[str]:
         yield f"note: rule {rule} takes no listed product"
     if plan.stale:
         yield f"note: {counted(plan.stale, 'product')} marked stale, which the archive is going to make anew"
+    yield from left_texts(plan.left)
 
 
 def proposal_names(manifest: Manifest) -> dict[int, str | None]:

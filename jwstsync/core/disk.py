@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jwstsync.core.layout import ProductPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +22,15 @@ class FileState:
     md5: str | None = None
     untouched: bool = False
     mtime_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A file that runs on one lockfile have left: what it was, and whether they wrote it or only found it in place."""
+
+    path: ProductPath
+    uri: str
+    proposal: int
+    size: int
+    sha256: str
+    written: bool

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
 from jwstsync.core.fetch import Fetch
@@ -20,7 +20,7 @@ from jwstsync.core.moves import sources
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from jwstsync.core.disk import FileState
+    from jwstsync.core.disk import FileState, Remembered
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import Lockfile
@@ -104,6 +104,7 @@ class Action:
     pinned: bool = False
     on_update: str = "replace"
     source: ProductPath | None = None
+    orphan: Remembered | None = None
 
     @property
     def uri(self) -> str:
@@ -128,8 +129,8 @@ class Action:
         return self.present.size if self.kind is ActionKind.ADOPT and self.present else self._subject.size
 
     @property
-    def _subject(self) -> Selected | LockedProduct:
-        subject = self.wanted or self.locked
+    def _subject(self) -> Selected | LockedProduct | Remembered:
+        subject = self.wanted or self.locked or self.orphan
         assert subject is not None  # noqa: S101 - an action is always about a product
         return subject
 
@@ -138,6 +139,8 @@ class Action:
         """Whether the lockfile would say something else once this is done; what is kept may be known better now."""
         if self.kind is ActionKind.WITHHOLD:
             return self.moves
+        if self.kind is ActionKind.PRUNE:
+            return self.locked is not None
         return not self.pinned or self.locked is None or self.fetch.refreshed(self.locked) != self.locked
 
     @property
@@ -177,15 +180,30 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """A file that nothing locks and that is not pruned, and why."""
+
+    path: ProductPath
+    why: Literal["changed", "adopted", "foreign", "linked"]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Every selected or locked product with its one action, by proposal and URI, and the goal behind it.
 
-    ``token_problem`` tells why the user's token, where one is needed, is refused.
+    Attributes:
+        actions: Those, and the files that are pruned.
+        goal: What the set should hold.
+        token_problem: Why the user's token, where one is needed, is refused.
+        left: What nothing locks and stays all the same, where files are to be pruned.
+        doubt: Why nothing is pruned, though it was asked for.
     """
 
     actions: Sequence[Action]
     goal: Goal
     token_problem: str | None = None
+    left: Sequence[Left] = ()
+    doubt: str | None = None
 
     def of(self, *kinds: ActionKind) -> list[Action]:
         """The actions of these kinds."""

@@ -43,7 +43,7 @@ def put_away(
     gone = [path for path, error in zip(paths, results, strict=True) if error is None]
     for folder in {tree.place(path).parent for path in gone}:
         sync_folder(folder)
-    remove_emptied(tree.root, gone, record)
+    remove_emptied(tree, gone, record)
     return results
 
 

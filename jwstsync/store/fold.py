@@ -60,7 +60,7 @@ def recover(tree: Tree, lockfile: Path) -> int:
     write_lockfile(lockfile, _with(known, lines, to_come))
     left = [line.left for _, line in standing if line.left is not None]
     with disk_errors("local state"):
-        remove_emptied(tree.root, left, read_record(tree.record_file))
+        remove_emptied(tree, left, read_record(tree.record_file))
     remember(tree, (line.entry for _, line in standing), left=left)
     with disk_errors("journal"):
         for path in journals:

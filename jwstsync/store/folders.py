@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jwstsync.core.layout import folders_of
+from jwstsync.core.layout import ProductPath, folders_of
 from jwstsync.store.record import WRITTEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from jwstsync.core.layout import ProductPath
     from jwstsync.store.record import Entry
+    from jwstsync.store.tree import Tree
 
 
-def remove_emptied(root: Path, left: Iterable[ProductPath], record: Mapping[ProductPath, Entry]) -> None:
+def remove_emptied(tree: Tree, left: Iterable[ProductPath], record: Mapping[ProductPath, Entry]) -> None:
     """Removes the folders that files have left, as far as they are empty and nobody else's; never through a link.
 
     Args:
-        root: What the paths are below; it stays.
+        tree: Where they are; its root stays.
         left: The files that are gone.
         record: What is remembered, of these files too.
     """
@@ -32,8 +32,8 @@ def remove_emptied(root: Path, left: Iterable[ProductPath], record: Mapping[Prod
     of_others = {folder for path, entry in record.items() if entry.origin != WRITTEN for folder in folders_of(path)}
     emptied = {folder for path in written for folder in folders_of(path)} - of_others
     for folder in sorted(emptied, key=lambda folder: folder.count("/"), reverse=True):
-        if not any((root / part).is_symlink() for part in (folder, *folders_of(folder))):
-            _remove(root / folder)
+        if not tree.is_linked(ProductPath(folder)):
+            _remove(tree.root / folder)
 
 
 def _remove(folder: Path) -> None:

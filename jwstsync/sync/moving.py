@@ -118,7 +118,7 @@ class Moving:
         landings, errors = self._landings(wave)
         if not wave.aside:
             errors |= self._put(landings)
-        remove_emptied(self._tree.root, [one.left for one in landings.values() if one.left], self._record)
+        remove_emptied(self._tree, [one.left for one in landings.values() if one.left], self._record)
         for move in wave.moves:
             if error := errors.get(move.uri):
                 self._give_back(move)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from jwstsync.core.amounts import exact_size_text
 from jwstsync.core.goal import goal_of
 from jwstsync.core.moves import lacking, old_places
+from jwstsync.core.orphans import Prune, prune_problem
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
 from jwstsync.core.selection import Selection, described, select
 from jwstsync.errors import ArchiveError, DifferencesError, LockfileError, Problem
@@ -22,6 +23,7 @@ from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Silence
 from jwstsync.sync.gather import WITHOUT_ASKING, gather, gather_keywords, open_archive
 from jwstsync.sync.keeping import keep, kept_keywords, kept_listings
+from jwstsync.sync.pruning import planned
 from jwstsync.sync.token import Token
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def plan(
     archive: Archive | None = None,
     feedback: Feedback | None = None,
     settings: Settings | None = None,
+    prune: Prune | None = None,
 ) -> Plan:
     """What `apply` would do. Takes no lock and changes nothing.
 
@@ -73,12 +76,13 @@ def plan(
         archive: Whom to ask; by default the manifest's.
         feedback: Who is told how it goes on.
         settings: Where a token is found and answers are kept; by default the environment's.
+        prune: That files are to be pruned; by default none is.
 
     Raises:
         JwstsyncError: The archive can not be asked, or a file not be read.
     """
     check_frozen(manifest, mode)
-    question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())
+    question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings(), prune)
     return question.answer(*_observed(manifest))[0]
 
 
@@ -123,6 +127,7 @@ class Question:
     archive: Archive | None
     feedback: Feedback
     settings: Settings
+    prune: Prune | None = None
 
     def answer(self, tree: Tree, lockfile: Lockfile) -> tuple[Plan, Token]:
         """The plan, and the token, which is looked for only if the plan needs one.
@@ -146,6 +151,9 @@ class Question:
         if found.needs_token and token.find() is None:
             without = decide(goal, lockfile, disk, Access(mode), on_update, places)
             found = replace(without, token_problem=token.problem)
+        if self.prune is not None:
+            name = lockfile_name(tree, Path(self.manifest.lockfile))
+            found = planned(found, lockfile, tree, name, self.feedback, allow_empty=self.allow_empty)
         return found, token
 
     def _old_places(
@@ -212,8 +220,13 @@ class Question:
         return selection
 
 
-def limit_problem(plan: Plan, manifest: Manifest) -> str | None:
+def limit_problem(plan: Plan, manifest: Manifest, prune: Prune | None = None) -> str | None:
     """Which limit a plan breaks, with the figures, or None.
+
+    Args:
+        plan: What would happen.
+        manifest: What may be fetched, and how much of the disk be taken.
+        prune: How many files may be pruned.
 
     Raises:
         StoreError: The disk does not tell how much is free.
@@ -226,7 +239,7 @@ def limit_problem(plan: Plan, manifest: Manifest) -> str | None:
     if needed > max(0, free - reserve):
         kept = f"limits.reserve_disk = {exact_size_text(reserve)} stay free"
         return f"disk: {exact_size_text(needed)} to fetch, {exact_size_text(free)} free, of which {kept}"
-    return None
+    return prune_problem(plan, prune or Prune())
 
 
 def check_frozen(manifest: Manifest, mode: Mode) -> None:

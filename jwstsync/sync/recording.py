@@ -83,6 +83,18 @@ class Recording:
                 self._remember(plan)
                 self._fold(plan)
 
+    def settle(self, plan: Plan) -> bool:
+        """Brings lockfile and record up to all that was done, and tells whether the lockfile is still the run's own.
+
+        Raises:
+            StoreError: Something can not be read or written.
+        """
+        if self._keeps_lockfile:
+            return lockfile_digest(self._path) == self._digest
+        with self.committer.paused():
+            self._remember(plan)
+            return self._fold(plan)
+
     def _fold(self, plan: Plan) -> bool:
         landed: dict[str, LockedProduct] = {line.locked.uri: line.locked for line in self.committer.lines}
         content = lockfile_after(plan, landed)
