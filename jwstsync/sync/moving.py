@@ -88,7 +88,9 @@ class Moving:
             stopped: Asked now and then; once it says yes, no further file is moved.
         """
         self._actions = {action.uri: action for action in actions if action.moves}
+        moved = 0
         for result in self._moved(stopped):
+            moved += result.outcome == "done"
             if result.outcome != "done" or result.action.kind is ActionKind.MOVE:
                 self.settled.add(result.action.uri)
                 yield result
@@ -101,6 +103,8 @@ class Moving:
             elif action.kind in TRANSFERS and self._is_taken(action):
                 self.settled.add(action.uri)
                 yield Result(action, "failed", _TAKEN, Cause.DISK)
+        if moved == len(self._actions):
+            self._clear()
 
     def _moved(self, stopped: Callable[[], bool]) -> Iterator[Result]:
         moves = (Move(uri, one.source, one.path) for uri, one in self._actions.items() if one.source)
@@ -230,7 +234,7 @@ class Moving:
                 make_folder(place.parent, set())
                 landing.part.rename(place)
 
-    def clear(self) -> None:
+    def _clear(self) -> None:
         """Puts into the trash what runs that were cut off have put aside and no product lacks."""
         if left := moves_left(self._tree):
             put_away(self._tree, left, self._committer.trash, self._record)

@@ -265,7 +265,6 @@ class Run:
             self._feedback.warn(f"{path}: changed during the run and left as it is; run again")
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
-            self._moving.clear()
         said = closing_warnings(self.plan, self._results, self._manifest, self._token, self._trust, begun=self._begun)
         for warning in said:
             self._feedback.warn(warning)
