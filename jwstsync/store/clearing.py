@@ -6,27 +6,22 @@ from typing import TYPE_CHECKING
 
 from jwstsync.store.commit import name_aside
 from jwstsync.store.files import sync_folder
-from jwstsync.store.folders import remove_emptied
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from jwstsync.core.layout import ProductPath
-    from jwstsync.store.record import Entry
     from jwstsync.store.tree import Tree
 
 
-def put_away(
-    tree: Tree, paths: Sequence[ProductPath], trash: Path, record: Mapping[ProductPath, Entry]
-) -> list[OSError | None]:
-    """Puts files into the trash, with the folders that they leave empty, and tells for each what stood against it.
+def put_away(tree: Tree, paths: Sequence[ProductPath], trash: Path) -> list[OSError | None]:
+    """Puts files into the trash, and tells for each what stood against it.
 
     Args:
         tree: Where they are.
         paths: Where in it.
         trash: The folder that takes them, under their paths.
-        record: What is remembered of the tree.
     """
     unsynced: set[Path] = set()
     results: list[OSError | None] = []
@@ -40,10 +35,8 @@ def put_away(
     for folder in unsynced:
         sync_folder(folder)
     results = [error or _removed(tree.place(path)) for path, error in zip(paths, results, strict=True)]
-    gone = [path for path, error in zip(paths, results, strict=True) if error is None]
-    for folder in {tree.place(path).parent for path in gone}:
+    for folder in {tree.place(path).parent for path in paths}:
         sync_folder(folder)
-    remove_emptied(tree, gone, record)
     return results
 
 

@@ -58,9 +58,7 @@ def recover(tree: Tree, lockfile: Path) -> int:
     lines = [line for continues, line in standing if continues == digest]
     to_come = {line.locked.uri: line.locked for continues, some in contents if continues == digest for line in some}
     write_lockfile(lockfile, _with(known, lines, to_come))
-    left = [line.left for _, line in standing if line.left is not None]
-    with disk_errors("local state"):
-        remove_emptied(tree, left, read_record(tree.record_file))
+    left = [line.left for _, some in contents for line in some if line.left and not tree.place(line.left).exists()]
     remember(tree, (line.entry for _, line in standing), left=left)
     with disk_errors("journal"):
         for path in journals:
@@ -127,7 +125,7 @@ def fold(lockfile: Path, read_digest: str, content: Lockfile) -> str | None:
 def remember(
     tree: Tree, entries: Iterable[Entry], whole: Collection[str] = (), left: Iterable[ProductPath] = ()
 ) -> None:
-    """Adds entries to the record, and takes their files from the suspects.
+    """Adds entries to the record, and takes their files from the suspects; folders that were left empty go.
 
     Args:
         tree: Where the files are.
@@ -141,6 +139,8 @@ def remember(
     added, gone = list(entries), set(left)
     with disk_errors("local state"):
         if added or gone:
-            kept = {path: entry for path, entry in read_record(tree.record_file).items() if path not in gone}
+            before = read_record(tree.record_file)
+            remove_emptied(tree, gone, before)
+            kept = {path: entry for path, entry in before.items() if path not in gone}
             write_record(tree.record_file, merged(kept, added).values())
     tree.suspect((), [*whole, *gone, *(entry.path for entry in added)])

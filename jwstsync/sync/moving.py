@@ -237,13 +237,13 @@ class Moving:
     def _clear(self) -> None:
         """Puts into the trash what runs that were cut off have put aside and no product lacks."""
         if left := moves_left(self._tree):
-            put_away(self._tree, left, self._committer.trash, self._record)
+            put_away(self._tree, left, self._committer.trash)
 
     def put_away_old(self, action: Action) -> list[ProductPath]:
         """Puts into the trash what stood at a product's old place and was not right, now that it has its new one."""
         if action.source is None or action.moves:
             return []
-        [error] = put_away(self._tree, [action.source], self._committer.trash, self._record)
+        [error] = put_away(self._tree, [action.source], self._committer.trash)
         return [] if error else [action.source]
 
 

@@ -20,7 +20,7 @@ from jwstsync.store.record import WRITTEN, read_record
 from jwstsync.sync.report import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from jwstsync.core.disk import FileState
@@ -99,7 +99,7 @@ def pruned(plan: Plan, tree: Tree, recording: Recording, stopped: Callable[[], b
         stopped: Asked now and then; once it says yes, nothing more is pruned.
 
     Raises:
-        StoreError: Lockfile or record can not be read or written.
+        StoreError: The lockfile can not be read or written.
     """
     actions = plan.of(ActionKind.PRUNE)
     if not actions:
@@ -110,22 +110,18 @@ def pruned(plan: Plan, tree: Tree, recording: Recording, stopped: Callable[[], b
     if not recording.settle(plan):
         yield from (Result(action, "deferred", "the lockfile was changed during the run") for action in actions)
         return
-    with disk_errors("local state"):
-        record = read_record(tree.record_file)
     for start in range(0, len(actions), _AT_ONCE):
         some = actions[start : start + _AT_ONCE]
         if stopped():
             yield from (Result(action, "deferred", "stopped before it was pruned") for action in some)
         else:
-            yield from _some_pruned(some, tree, recording, record)
+            yield from _some_pruned(some, tree, recording)
 
 
-def _some_pruned(
-    actions: Sequence[Action], tree: Tree, recording: Recording, record: Mapping[ProductPath, Entry]
-) -> Iterator[Result]:
+def _some_pruned(actions: Sequence[Action], tree: Tree, recording: Recording) -> Iterator[Result]:
     states = tree.observe(action.path for action in actions)
     same = [action for action in actions if action.path in states and _is_as_planned(action, states[action.path])]
-    errors = put_away(tree, [action.path for action in same], recording.committer.trash, record)
+    errors = put_away(tree, [action.path for action in same], recording.committer.trash)
     outcomes = {action.path: error for action, error in zip(same, errors, strict=True)}
     recording.forget(path for path, error in outcomes.items() if error is None)
     for action in actions:
