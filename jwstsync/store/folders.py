@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jwstsync.core.layout import ProductPath, folders_of
+from jwstsync.store.files import sync_folder
 from jwstsync.store.record import WRITTEN
 
 if TYPE_CHECKING:
@@ -41,3 +42,4 @@ def _remove(folder: Path) -> None:
         folder.rmdir()
     except OSError:  # not empty, not ours to remove, or gone
         return
+    sync_folder(folder.parent)
