@@ -125,7 +125,8 @@ def _parse(text: bytes) -> JournalLine | None:
     try:
         line = json.loads(text)
         entry = parse_entry(line["record"].encode())
-        locked = LockedProduct(**line["lock"])
-        return None if entry is None else JournalLine(locked, entry, line.get("left"), line.get("inode"))
+        locked, left, inode = LockedProduct(**line["lock"]), line.get("left"), line.get("inode")
+        sound = entry is not None and isinstance(left, str | None) and isinstance(inode, int | None)
+        return JournalLine(locked, entry, left, inode) if entry is not None and sound else None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
