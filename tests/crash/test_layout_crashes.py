@@ -143,6 +143,14 @@ def test_a_fault_at_a_step(world: World, tmp_path: Path, step: str, fault: str) 
     check(desk, world, since)
 
 
+@pytest.mark.parametrize("number", range(5))
+def test_a_run_that_dies_between_two_moves(world: World, tmp_path: Path, number: int) -> None:
+    """Also when one file has the place of another, and that one waits for its own."""
+    desk, since = world.copy(tmp_path / "desk"), len(world.sandbox.requests)
+    assert broken_off(desk, KILL_AFTER, "renamed", number)
+    check(desk, world, since)
+
+
 @pytest.mark.parametrize("number", range(1, 110, 4))
 def test_a_fault_at_any_call(world: World, tmp_path: Path, number: int) -> None:
     """The same holds at any other call that changes the disk."""

@@ -119,27 +119,28 @@ def test_a_file_becomes_a_folder_of_itself_and_back(place: Place) -> None:
 
 
 def test_folders_that_are_not_ours_stay(place: Place) -> None:
-    """One with a file of somebody else, one that an adopted file was found in, and one that is reached by a link."""
+    """One with a file of somebody else stays; one that is reached by a link does, wherever that leads."""
     place.file("notes").write_bytes(b"mine")
-    place.file(B, 2).parent.rename(place.folder / "far")
-    place.file(B, 2).parent.symlink_to(place.folder / "far")
+    (place.root / "JWST").rename(place.folder / "far")
+    (place.root / "JWST").symlink_to(place.folder / "far")
     place.write(with_layout(FLAT))
     assert place.apply().exit_code is ExitCode.OK
-    assert paths(place) == {A, B, "JWST", "JWST/jw00001", "JWST/jw00001/notes", "JWST/jw00002"}
-    assert (place.folder / "far").is_dir()
+    assert paths(place) == {A, B, "JWST"}
+    assert {path.name for path in (place.folder / "far").rglob("*")} == {"jw00001", "notes", "jw00002"}
 
 
 def test_the_folder_of_an_adopted_file_stays(tmp_path: Path) -> None:
-    """Somebody else made it."""
-    place = Place(tmp_path, FakeArchive(Product(A, fits("a"))))
+    """Somebody else made it, whatever jwstsync has put there since."""
+    place = Place(tmp_path, FakeArchive(Product(A, fits("a")), Product(B, fits("b", 2))))
     place.file(A).parent.mkdir(parents=True)
     place.file(A).write_bytes(fits("a"))
     place.apply()
     place.write(with_layout(FLAT))
     place.apply()
 
-    assert (paths(place), place.archive.sent) == ({A, "JWST", "JWST/jw00001"}, [])
-    assert [entry.origin for entry in read_record(Tree(place.root).record_file).values()] == ["adopted"]
+    assert (paths(place), place.archive.sent) == ({A, B, "JWST", "JWST/jw00001"}, [B])
+    record = read_record(Tree(place.root).record_file)
+    assert {path: entry.origin for path, entry in record.items()} == {A: "adopted", B: WRITTEN}
 
 
 def test_a_foreign_file_in_the_way_goes_to_the_trash(place: Place) -> None:
