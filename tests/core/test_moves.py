@@ -164,6 +164,7 @@ def test_bytes_are_looked_for_where_earlier_runs_left_them() -> None:
     assert (action.kind, action.source) == (MOVE, "else/a.fits")
     goal = Goal(by_uri([ELSEWHERE]))
     assert old_places(goal, lockfile_of(PINNED), {URI}, known) == {URI: (PATH, "else/a.fits")}
+    assert old_places(Goal(by_uri([selected()])), lockfile_of(PINNED), {URI}, {}) == {}
 
 
 def test_only_what_may_be_the_bytes_is_hashed() -> None:
