@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jwstsync.core.manifest import Manifest as Manifest
+    from jwstsync.core.orphans import Prune as Prune
     from jwstsync.core.plan import Action as Action
     from jwstsync.core.plan import Plan as Plan
     from jwstsync.core.rounds import Verification as Verification
@@ -28,6 +29,7 @@ _HOMES = {
     "Manifest": "jwstsync.core.manifest",
     "Mode": "jwstsync.sync.planning",
     "Plan": "jwstsync.core.plan",
+    "Prune": "jwstsync.core.orphans",
     "Report": "jwstsync.sync.report",
     "Result": "jwstsync.sync.report",
     "Verification": "jwstsync.core.rounds",

@@ -121,7 +121,7 @@ class ArchiveError(JwstsyncError):
 
 
 class LimitError(JwstsyncError):
-    """A run refused by a limit: disk space or ``max_download``."""
+    """A run refused by a limit: disk space, ``max_download``, or how much may be pruned."""
 
     exit_code = ExitCode.LIMIT
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from jwstsync.cli.compare import ALLOW_EMPTY, FROZEN, LOCKED, mode_of
+from jwstsync.cli.compare import ALLOW_EMPTY, FROZEN, LOCKED, MAX_PRUNE, PRUNE, mode_of, prune_of
 from jwstsync.cli.ending import ending_of
 from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals_of, option
 from jwstsync.cli.output import Output
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jwstsync.core.documents import OutcomeName
+    from jwstsync.core.orphans import Prune
     from jwstsync.core.plan import Action, Plan
     from jwstsync.core.selection import Refused
     from jwstsync.settings import Settings
@@ -44,6 +45,7 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
         ("jwstsync apply -y --limit 5", "try it with five files"),
         ("jwstsync apply --max-duration 5h", "for a night: end cleanly, go on tomorrow"),
         ("jwstsync apply --frozen", "exactly what is locked, without asking the archive"),
+        ("jwstsync apply --prune", "also put away what no rule selects any more"),
         ("jwstsync apply --script fetch.sh", "write a script for a host without Python"),
     ),
 )
@@ -71,6 +73,8 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
 @LOCKED
 @FROZEN
 @ALLOW_EMPTY
+@PRUNE
+@MAX_PRUNE
 @option(
     "--lock-timeout",
     type=Seconds(min=0),
@@ -91,6 +95,8 @@ def apply(
     max_duration: float | None,
     lock_timeout: float,
     allow_empty: bool,
+    prune: bool,
+    max_prune: int | None,
     **modes: bool,
 ) -> int:
     """Make the disk what the manifest says, and record it in the lockfile.
@@ -98,11 +104,12 @@ def apply(
     In a terminal it shows the plan and asks; elsewhere it goes ahead.
     """
     call = _Call(context, mode_of(context, modes), allow_empty=allow_empty)
+    pruning = prune_of(context, prune=prune, max_prune=max_prune)
     if script is None:
         if context.get_parameter_source("script_format") is ParameterSource.COMMANDLINE:
             raise UsageError("--script-format: expected together with --script FILE")
-        return call.fetch(_Bounds(limit, limit_rate, max_duration, lock_timeout), yes=yes)
-    for name in ("limit", "limit_rate", "max_duration"):
+        return call.fetch(_Bounds(limit, limit_rate, max_duration, lock_timeout, pruning), yes=yes)
+    for name in ("limit", "limit_rate", "max_duration", "prune"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UsageError(f"--script and --{name.replace('_', '-')}: expected one of them")
     return call.write_script(script, script_format)
@@ -110,12 +117,16 @@ def apply(
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """How much a run may take: products, bytes a second, seconds; and the seconds that it waits for another run."""
+    """How much a run may take, and put away.
+
+    These are products, bytes a second, and seconds; then the seconds that it waits for another run.
+    """
 
     limit: int | None
     limit_rate: float | None
     max_duration: float | None
     lock_timeout: float
+    prune: Prune | None
 
 
 class _Call:
@@ -214,6 +225,7 @@ class _Call:
                 max_duration=bounds.max_duration,
                 feedback=progress,
                 settings=self._may_ask(session) if ask else session.settings,
+                prune=bounds.prune,
             ) as run,
         ):
             self._show(session, run.plan)

@@ -20,12 +20,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jwstsync.core.documents import Subject
+    from jwstsync.core.orphans import Prune
     from jwstsync.core.plan import Plan
     from jwstsync.sync.planning import Mode
 
 LOCKED = option("--locked", is_flag=True, help="Ask the archive, but fail if the lockfile would change.")
 FROZEN = option("--frozen", is_flag=True, help="Never ask: make the disk equal the lockfile.")
 ALLOW_EMPTY = option("--allow-empty", is_flag=True, help="Believe a proposal that had products and now lists none.")
+
+PRUNE = option("--prune", is_flag=True, help="Put what jwstsync wrote and nothing locks any more into the trash.")
+MAX_PRUNE = option(
+    "--max-prune",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="With --prune: at most so many files.",
+)
+
+
+def prune_of(context: click.Context, *, prune: bool, max_prune: int | None) -> Prune | None:
+    """What is to be pruned.
+
+    Raises:
+        UsageError: It is told how much, and not that anything is.
+    """
+    from jwstsync.core.orphans import Prune
+
+    if not prune and context.get_parameter_source("max_prune") is ParameterSource.COMMANDLINE:
+        raise UsageError("--max-prune: expected --prune with it")
+    return Prune(max_prune) if prune else None
 
 
 def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
@@ -61,28 +83,46 @@ def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
 @FROZEN
 @option("--offline", is_flag=True, help="Use no network at all, but the archive's last answers.")
 @ALLOW_EMPTY
+@PRUNE
+@MAX_PRUNE
 @option("--explain", metavar="NAME", help="Tell why a product (a file name or a glob) is selected or left.")
 @click.pass_context
-def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: str | None, **modes: bool) -> int:
+def plan(
+    context: click.Context,
+    /,
+    *,
+    check: bool,
+    allow_empty: bool,
+    prune: bool,
+    max_prune: int | None,
+    explain: str | None,
+    **modes: bool,
+) -> int:
     """Show what apply would do."""
     from jwstsync.sync.planning import Mode, check_locked
     from jwstsync.sync.planning import plan as make_plan
 
     mode, output = mode_of(context, modes), Output(globals_of(context))
+    pruning = prune_of(context, prune=prune, max_prune=max_prune)
     if explain is not None and mode in {Mode.FROZEN, Mode.OFFLINE}:
         raise UsageError(f"--explain and --{mode}: expected one of them, since --explain asks the archive")
     with session_of(context) as session:
         if explain is not None:
             return _explain(output, session, explain)
         found = make_plan(
-            session.manifest, mode, allow_empty=allow_empty, feedback=Progress(output), settings=session.settings
+            session.manifest,
+            mode,
+            allow_empty=allow_empty,
+            feedback=Progress(output),
+            settings=session.settings,
+            prune=pruning,
         )
         if mode is Mode.OFFLINE:
             output.message(_offline_text(found, session.manifest.archive.url))
         _show(context, session, found, "jwstsync.plan/1", locked=mode is Mode.LOCKED)
         warn_of_access(output, found)
         if not output.as_json:
-            warn_of_limit(output, session, found)
+            warn_of_limit(output, session, found, pruning)
     if mode is Mode.LOCKED:
         check_locked(found)
     return _exit_code(found, check=check)

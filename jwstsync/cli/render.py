@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jwstsync.cli.text import counted, name_of
 from jwstsync.core.amounts import size_text
+from jwstsync.core.orphans import left_texts
 from jwstsync.core.plan import MARKS, TRANSFERS, Action, ActionKind, Plan
 from jwstsync.core.selection import kind_of
 from jwstsync.core.withheld import access_text, withheld_text
@@ -134,9 +135,12 @@ def _reason_text(action: Action, now: float) -> str:
     if action.reason is None:
         return "its entry changes" if action.changes_lockfile else ""
     text = str(action.reason).replace("_", " ")
+    if action.kind is ActionKind.MOVE:
+        return f"{text}: {action.source} -> {action.path}"
     if action.kind is ActionKind.WITHHOLD and action.wanted:
         text = access_text(action.wanted, now) + ("; made anew" if action.remade else "")
-    return f"{text}: {_transition(action)}, {_sizes(action)}" if action.remade else text
+    moved = f", from {action.source}" if action.kind is ActionKind.UPDATE and action.source else ""
+    return f"{text}: {_transition(action)}, {_sizes(action)}{moved}" if action.remade else text
 
 
 def transitions_text(actions: Iterable[Action]) -> str:
@@ -175,6 +179,7 @@ def notes(plan: Plan) -> Iterator[str]:
         yield f"note: rule {rule} takes no listed product"
     if plan.stale:
         yield f"note: {counted(plan.stale, 'product')} marked stale, which the archive is going to make anew"
+    yield from left_texts(plan.left)
 
 
 def proposal_names(manifest: Manifest) -> dict[int, str | None]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from jwstsync.cli.output import Output
     from jwstsync.cli.session import Session
     from jwstsync.core.documents import Subject
+    from jwstsync.core.orphans import Prune
     from jwstsync.core.plan import Plan
 
 
@@ -68,11 +69,11 @@ def versions_line(files: int, size: int) -> str:
     return f"Old versions: {counted(files, 'file')}, {size_text(size)} in {STATE_FOLDER}/{VERSIONS}."
 
 
-def warn_of_limit(output: Output, session: Session, plan: Plan) -> None:
+def warn_of_limit(output: Output, session: Session, plan: Plan, prune: Prune | None) -> None:
     """Says on stderr which limit would make apply refuse."""
     from jwstsync.sync.planning import limit_problem
 
-    problem = limit_problem(plan, session.manifest)
+    problem = limit_problem(plan, session.manifest, prune)
     if problem is not None:
         output.warning(f"{problem}; apply would refuse")
 
@@ -96,6 +97,8 @@ def warn_of(output: Output, plan: Plan, *, locked: bool = False) -> None:
         output.warning(f"{error}; what is locked of it stays")
     if plan.goal.disbelieved and not locked:
         output.warning(disbelief(plan))
+    if plan.doubt:
+        output.warning(f"nothing is pruned: {plan.doubt}")
     for refused in plan.goal.refused:
         output.warning(f"refused: {refused.uri}: {refused.error}")
     for proposal, rows in plan.goal.listed.items():

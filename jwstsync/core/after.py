@@ -28,7 +28,7 @@ def lockfile_after(plan: Plan, landed: Mapping[str, LockedProduct]) -> Lockfile:
         same_place(locked.path): (locked, action.path)
         for action in plan.actions
         if (locked := action.locked)
-        and action.kind not in {ActionKind.KEEP, ActionKind.DROP}
+        and action.kind not in {ActionKind.KEEP, ActionKind.DROP, ActionKind.PRUNE}
         and action.uri not in landed
     }
     return Lockfile.of([*settled, *_waiting(waiting, [same_place(entry.path) for entry in settled])])

@@ -30,6 +30,7 @@ BasisName = Literal["checksum", "version", "size"]
 ActionName = Literal["keep", "fetch", "update", "repair", "adopt", "move", "withhold", "drop", "prune"]
 LeftoverName = Literal["trash", "parts", "versions"]
 FormatName = Literal["sha256sums", "csv", "parquet", "uris"]
+LeftName = Literal["changed", "adopted", "foreign", "linked"]
 OutcomeName = Literal["done", "failed", "deferred", "withheld"]
 
 
@@ -66,7 +67,10 @@ class Detail(TypedDict):
 
     locked: Annotated[Version | None, Field(description="what the lockfile says")]
     archive: Annotated[Version | None, Field(description="what the archive says; as locked, where it was not asked")]
-    size_on_disk: Annotated[int | None, Field(description="bytes at the path; -1 for what is no file")]
+    moved_from: Annotated[str | None, Field(description="where the file stands, if that is not where it belongs")]
+    size_on_disk: Annotated[
+        int | None, Field(description="bytes at the path, or at moved_from; -1 for what is no file")
+    ]
     released: Annotated[str | None, Field(description="the day when it is or was public")]
     changes: Annotated[
         list[ChangeEntry] | None, Field(description="what has changed in the archive; null where nothing has")
@@ -104,6 +108,20 @@ class ErrorEntry(TypedDict):
 
 
 @with_config(_CLOSED)
+class LeftEntry(TypedDict):
+    """A file that nothing locks, and that is not pruned though that was asked for."""
+
+    path: str
+    why: Annotated[
+        LeftName,
+        Field(
+            description="not as jwstsync wrote it; not written by it; not known to it, but beside what is pruned; "
+            "a link, or reached through one"
+        ),
+    ]
+
+
+@with_config(_CLOSED)
 class PlanDocument(TypedDict):
     """What ``plan``, ``status`` and ``verify`` tell; the summary has every action, also where there is none."""
 
@@ -125,6 +143,8 @@ class PlanDocument(TypedDict):
     stale: Annotated[int, Field(description="how many of the products wait to be made anew in the archive")]
     idle_rules: Annotated[list[str], Field(description="the rules that take no listed product")]
     warnings: Annotated[list[str], Field(description="what could not be found out, and what was done without it")]
+    left: Annotated[list[LeftEntry], Field(description="what is not pruned, though nothing locks it (--prune)")]
+    doubt: Annotated[str | None, Field(description="why nothing is pruned at all (--prune)")]
 
 
 @with_config(_CLOSED)
@@ -221,6 +241,8 @@ def plan_document(
         "stale": plan.stale,
         "idle_rules": list(plan.goal.idle_rules),
         "warnings": [*plan.goal.warnings, *filter(None, (plan.token_problem, plan.access_problem))],
+        "left": [{"path": one.path, "why": one.why} for one in plan.left],
+        "doubt": plan.doubt,
     }
 
 
@@ -245,6 +267,7 @@ def _entry(action: Action) -> ActionEntry:
         "detail": {
             "locked": _version(action.locked) if action.locked else None,
             "archive": _version(action.wanted) if action.wanted else None,
+            "moved_from": action.source,
             "size_on_disk": action.present.size if action.present else None,
             "released": str(day) if released is not None and (day := day_of(released)) else None,
             "changes": [_change(one) for one in action.changes] or None,

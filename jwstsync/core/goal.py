@@ -32,6 +32,7 @@ class Goal:
         idle_rules: The rules that take no listed product.
         warnings: What could not be found out, for people.
         kept_at: When the oldest of the answers came, in seconds since 1970, where they were kept.
+        empty: The proposals that list nothing, believed or not.
     """
 
     products: Mapping[str, Selected]
@@ -43,6 +44,7 @@ class Goal:
     idle_rules: Sequence[str] = ()
     warnings: Sequence[str] = ()
     kept_at: float | None = None
+    empty: frozenset[int] = frozenset()
 
     @property
     def paths(self) -> list[ProductPath]:
@@ -82,6 +84,7 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
         selection.idle_rules,
         selection.warnings,
         selection.kept_at,
+        selection.empty,
     )
 
 

@@ -33,6 +33,8 @@ FIELDS = (
 STATE_FOLDER = ".jwstsync"
 TRASH = "trash"
 """Below the state folder: what stood in the way of new bytes, and is no old version."""
+MOVES = "moves"
+"""Below the state folder: files that wait for another to leave the place where they belong."""
 VERSIONS = "versions"
 """Below the state folder: old versions, one folder for each version of each product."""
 UNKNOWN = "unknown"
@@ -152,9 +154,9 @@ def same_place(path: str) -> str:
     return path.casefold()
 
 
-def folders_of(place: str) -> Iterator[str]:
-    """The folders that a path needs, the innermost first."""
-    end = place.rfind("/")
+def folders_of(path: str) -> Iterator[str]:
+    """The folders that a path lies in, from the nearest one up; the root is not one of them."""
+    end = path.rfind("/")
     while end > 0:
-        yield place[:end]
-        end = place.rfind("/", 0, end)
+        yield path[:end]
+        end = path.rfind("/", 0, end)

@@ -8,15 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
 
 from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
-from jwstsync.core.layout import TRASH, version_folder
+from jwstsync.core.fetch import Fetch
+from jwstsync.core.layout import TRASH, same_place, version_folder
 from jwstsync.core.lockfile import LockedProduct
+from jwstsync.core.moves import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from jwstsync.core.disk import FileState, Remembered
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import Lockfile
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class ActionKind(StrEnum):
-    """What happens to a product. `MOVE` and `PRUNE` have their place here and are not planned yet."""
+    """What happens to a product, or to a file that was one."""
 
     KEEP = "keep"
     FETCH = "fetch"
@@ -47,9 +51,11 @@ class Reason(StrEnum):
     DAMAGED = "damaged"
     MODIFIED = "modified"
     PRESENT = "present"
+    LAYOUT = "layout"
     EXCLUSIVE_ACCESS = "exclusive_access"
     UNSELECTED = "unselected"
     GONE = "gone"
+    ORPHAN = "orphan"
 
 
 MARKS = {
@@ -67,21 +73,7 @@ TRANSFERS = frozenset({ActionKind.FETCH, ActionKind.UPDATE, ActionKind.REPAIR})
 """The actions that download."""
 DIFFERENCES = frozenset(ActionKind) - {ActionKind.KEEP, ActionKind.WITHHOLD}
 """The actions that `apply` would carry out."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """What stands at a path: size in bytes, and the hashes as far as known.
-
-    ``untouched`` says that size and modification time are as they were when the file was written here or last hashed;
-    ``mtime_ns`` is that time, for whoever remembers the hashes.
-    """
-
-    size: int
-    sha256: str | None = None
-    md5: str | None = None
-    untouched: bool = False
-    mtime_ns: int = 0
+_NOWHERE: Mapping[str, Sequence[ProductPath]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +92,8 @@ class Access:
 class Action:
     """What happens to one product, and why. ``wanted`` is None for a drop, ``locked`` for what was not locked.
 
-    ``on_update`` is the manifest's: whether the old version is kept where an update replaces it.
+    ``on_update`` is the manifest's: whether the old version is kept where an update replaces it. ``source`` is where
+    the product's file stands, if that is not where it belongs.
     """
 
     kind: ActionKind
@@ -110,6 +103,8 @@ class Action:
     present: FileState | None = None
     pinned: bool = False
     on_update: str = "replace"
+    source: ProductPath | None = None
+    orphan: Remembered | None = None
 
     @property
     def uri(self) -> str:
@@ -134,8 +129,8 @@ class Action:
         return self.present.size if self.kind is ActionKind.ADOPT and self.present else self._subject.size
 
     @property
-    def _subject(self) -> Selected | LockedProduct:
-        subject = self.wanted or self.locked
+    def _subject(self) -> Selected | LockedProduct | Remembered:
+        subject = self.wanted or self.locked or self.orphan
         assert subject is not None  # noqa: S101 - an action is always about a product
         return subject
 
@@ -143,13 +138,20 @@ class Action:
     def changes_lockfile(self) -> bool:
         """Whether the lockfile would say something else once this is done; what is kept may be known better now."""
         if self.kind is ActionKind.WITHHOLD:
-            return False
+            return self.moves
+        if self.kind is ActionKind.PRUNE:
+            return self.locked is not None
         return not self.pinned or self.locked is None or self.fetch.refreshed(self.locked) != self.locked
 
     @property
     def remade(self) -> bool:
         """Whether the archive has made it anew since it was locked, whether it can be had or not."""
         return self.locked is not None and self.wanted is not None and not self.pinned
+
+    @property
+    def moves(self) -> bool:
+        """Whether the locked bytes stand elsewhere, and get their place before anything else happens to the product."""
+        return self.source is not None and self._is_whole
 
     @property
     def fetch(self) -> Fetch:
@@ -171,103 +173,44 @@ class Action:
     @property
     def _aside(self) -> str | None:
         """Where what stands in its place goes: only the locked bytes are a version, whatever else somebody may miss."""
-        if self.locked is None or self.present is None or self.present.sha256 != self.locked.sha256:
+        if self.locked is None or not self._is_whole:
             return TRASH
-        return version_folder(self.locked.cal_ver, self.locked.sha256) if self.on_update == "keep" else None
+        if self.on_update == "keep":
+            return version_folder(self.locked.cal_ver, self.locked.sha256)
+        return None if self.source is None else TRASH  # until it has moved, a stranger may stand in its place
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.locked is not None and self.present is not None and self.present.sha256 == self.locked.sha256
 
 
 @dataclass(frozen=True, slots=True)
-class Fetch:
-    """The bytes that are wanted at a path.
+class Left:
+    """A file that nothing locks and that is not pruned, and why."""
 
-    Attributes:
-        wanted: The product as the archive states it.
-        pinned: What is locked, where exactly these bytes will do.
-        replaces: Whether an older version gives way, whatever its size.
-        aside: The folder below the state folder that takes what stands at the path; None where nobody will miss it.
-    """
-
-    wanted: Selected
-    pinned: LockedProduct | None = None
-    replaces: bool = False
-    aside: str | None = TRASH
-
-    @property
-    def uri(self) -> str:
-        """The product's name in the archive."""
-        return self.wanted.uri
-
-    @property
-    def path(self) -> ProductPath:
-        """Where the bytes belong below the root."""
-        return self.wanted.path
-
-    @property
-    def size(self) -> int | None:
-        """How many bytes are expected; not certain unless pinned."""
-        return self.pinned.size if self.pinned else self.wanted.size
-
-    @property
-    def sha256(self) -> str | None:
-        """The hash that the bytes must have."""
-        return self.pinned.sha256 if self.pinned else None
-
-    @property
-    def md5(self) -> str | None:
-        """The checksum that the archive states."""
-        return self.wanted.md5
-
-    @property
-    def pinned_md5(self) -> str | None:
-        """The MD5 that the bytes have if they have the hash that they must have; it need not be taken then."""
-        return self.pinned.md5 if self.pinned else None
-
-    def locks(self, *, size: int, sha256: str, md5: str) -> LockedProduct:
-        """The lockfile's entry once these bytes are in place."""
-        if self.pinned:
-            return self.refreshed(self.pinned)
-        stated = self.wanted.size
-        return LockedProduct(
-            uri=self.uri,
-            path=self.path,
-            proposal=self.wanted.proposal,
-            size=size,
-            sha256=sha256,
-            md5=md5 if md5 == self.wanted.md5 else None,
-            stated_size=stated if stated != size else None,
-            cal_ver=self.wanted.cal_ver,
-            crds_ctx=self.wanted.crds_ctx,
-        )
-
-    def refreshed(self, locked: LockedProduct) -> LockedProduct:
-        """The same bytes, with what manifest and archive say of them now; what was known stays known, unless in doubt.
-
-        The context comes with the keywords' version, which takes the place of the listing's.
-        """
-        locked = locked if not locked.recheck or self.wanted.carried else replace(locked, crds_ctx=None, recheck=None)
-        context_is_new = locked.crds_ctx is None and self.wanted.crds_ctx is not None
-        cal_ver = self.wanted.cal_ver if context_is_new else locked.cal_ver
-        return replace(
-            locked,
-            path=self.path,
-            proposal=self.wanted.proposal,
-            cal_ver=cal_ver or locked.cal_ver or self.wanted.cal_ver,
-            crds_ctx=locked.crds_ctx or self.wanted.crds_ctx,
-        )
+    path: ProductPath
+    why: Literal["changed", "adopted", "foreign", "linked"]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Every selected or locked product with its one action, by proposal and URI, and the goal behind it.
 
-    ``token_problem`` tells why the user's token, where one is needed, is refused; ``access_problem`` what is wanted of
-    exclusive products and can not be had.
+    Attributes:
+        actions: Those, and the files that are pruned.
+        goal: What the set should hold.
+        token_problem: Why the user's token, where one is needed, is refused.
+        access_problem: What is wanted of exclusive products and can not be had.
+        left: What nothing locks and stays all the same, where files are to be pruned.
+        doubt: Why nothing is pruned, though it was asked for.
     """
 
     actions: Sequence[Action]
     goal: Goal
     token_problem: str | None = None
     access_problem: str | None = None
+    left: Sequence[Left] = ()
+    doubt: str | None = None
 
     def of(self, *kinds: ActionKind) -> list[Action]:
         """The actions of these kinds."""
@@ -286,7 +229,7 @@ class Plan:
     @property
     def differences(self) -> list[Action]:
         """The actions that `apply` would carry out."""
-        return self.of(*DIFFERENCES)
+        return [action for action in self.actions if action.kind in DIFFERENCES or action.moves]
 
     @property
     def stale(self) -> int:
@@ -299,7 +242,12 @@ class Plan:
         return [action for action in self.actions if action.changes_lockfile]
 
 
-def paths_to_hash(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]) -> set[ProductPath]:
+def paths_to_hash(
+    goal: Goal,
+    lockfile: Lockfile,
+    disk: Mapping[ProductPath, FileState],
+    places: Mapping[str, Sequence[ProductPath]] = _NOWHERE,
+) -> set[ProductPath]:
     """The files whose bytes have to be known before `decide` can tell: right in size, and not known as they stand."""
     locked_by = lockfile.products
     found = set()
@@ -309,6 +257,9 @@ def paths_to_hash(goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, Fil
             continue
         if _unclear(wanted, locked, state):
             found.add(wanted.path)
+    for uri, some in places.items():
+        size = lockfile.products[uri].size
+        found |= {path for path in some if (state := disk.get(path)) and state.size == size and state.sha256 is None}
     return found
 
 
@@ -320,26 +271,41 @@ def _unclear(wanted: Selected, locked: LockedProduct, state: FileState) -> bool:
 
 
 def decide(
-    goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState], access: Access, on_update: str = "replace"
+    goal: Goal,
+    lockfile: Lockfile,
+    disk: Mapping[ProductPath, FileState],
+    access: Access,
+    on_update: str = "replace",
+    places: Mapping[str, Sequence[ProductPath]] = _NOWHERE,
 ) -> Plan:
     """What has to happen to each product.
 
     Args:
         goal: What the set should hold.
         lockfile: What is locked.
-        disk: What stands at the goal's paths, with the hashes that `paths_to_hash` asks for; an absent path is free.
+        disk: What stands at the goal's paths and at ``places``, with the hashes that `paths_to_hash` asks for; an
+            absent path is free.
         access: What the user has a right to.
         on_update: Whether an update keeps the old version, as the manifest has it.
+        places: Where else the bytes of a product may stand, as `old_places` has it.
     """
     dropped = [one for one in lockfile if one.uri not in goal.products]
     subjects: list[Selected | LockedProduct] = [*goal.products.values(), *dropped]
     subjects.sort(key=attrgetter("uri"))  # which most are already
     subjects.sort(key=attrgetter("proposal"))
     old = lockfile.products
+    moving = sources(goal, lockfile, disk, places)
+    leaving = set(moving.values())
+    standing = {path: state for path, state in disk.items() if path not in leaving} if leaving else disk
     actions = [
-        _drop(one, goal) if isinstance(one, LockedProduct) else _action(one, old.get(one.uri), disk, access, on_update)
+        _drop(one, goal)
+        if isinstance(one, LockedProduct)
+        else _action(one, old.get(one.uri), standing.get(one.path), access, on_update)
         for one in subjects
     ]
+    if places:
+        wanted = {same_place(path) for path in goal.paths}
+        actions = [_with_source(one, moving, disk, wanted, access) for one in actions]
     return Plan(tuple(actions), goal)
 
 
@@ -348,13 +314,8 @@ def _drop(locked: LockedProduct, goal: Goal) -> Action:
 
 
 def _action(
-    wanted: Selected,
-    locked: LockedProduct | None,
-    disk: Mapping[ProductPath, FileState],
-    access: Access,
-    on_update: str,
+    wanted: Selected, locked: LockedProduct | None, state: FileState | None, access: Access, on_update: str
 ) -> Action:
-    state = disk.get(wanted.path)
     pinned = locked is not None and not changed_in_archive(wanted, locked)
     if pinned and locked and state and state.sha256 == locked.sha256 and state.size == locked.size:
         return Action(ActionKind.KEEP, None, wanted, locked, state, True, on_update)  # noqa: FBT003 - as nearly always
@@ -367,6 +328,34 @@ def _action(
     if not wanted.public and kind in TRANSFERS and not access.allows(wanted):
         kind, reason = ActionKind.WITHHOLD, Reason.EXCLUSIVE_ACCESS
     return Action(kind, reason, wanted, locked, state, pinned, on_update)
+
+
+def _with_source(
+    action: Action,
+    moving: Mapping[str, ProductPath],
+    disk: Mapping[ProductPath, FileState],
+    wanted: Collection[str],
+    access: Access,
+) -> Action:
+    """The action for a product whose file stands elsewhere: as if it stood in its place, but that it moves first.
+
+    New bytes that are in place already stay there. A file that is not whole stays where it is until it is replaced, and
+    so belongs to the product only where no other is wanted.
+    """
+    if action.wanted is None or action.locked is None or action.kind in {ActionKind.KEEP, ActionKind.ADOPT}:
+        return action
+    source = moving.get(action.uri)
+    old = action.locked.path
+    if source is None and (action.present or same_place(old) in wanted or not _is_file(disk.get(old))):
+        return action
+    found = replace(
+        _action(action.wanted, action.locked, disk[source or old], access, action.on_update), source=source or old
+    )
+    return replace(found, kind=ActionKind.MOVE, reason=Reason.LAYOUT) if found.kind is ActionKind.KEEP else found
+
+
+def _is_file(state: FileState | None) -> bool:
+    return state is not None and state.size >= 0
 
 
 def _decide_new(wanted: Selected, state: FileState | None) -> tuple[ActionKind, Reason]:

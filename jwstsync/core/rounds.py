@@ -15,9 +15,10 @@ from jwstsync.core.plan import Access, Plan, decide
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from jwstsync.core.disk import FileState
     from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import LockedProduct
-    from jwstsync.core.plan import Action, FileState
+    from jwstsync.core.plan import Action
 
 
 @dataclass(frozen=True, slots=True)

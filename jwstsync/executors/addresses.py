@@ -9,7 +9,7 @@ from urllib.parse import quote
 from jwstsync.errors import UsageError
 
 if TYPE_CHECKING:
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN = re.compile(r"[A-Za-z0-9_.~:/-]+")  # what stays itself; nearly all names do

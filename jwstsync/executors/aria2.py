@@ -14,7 +14,8 @@ from jwstsync.executors.addresses import SUM_KINDS, checked_url, clean, known_su
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jwstsync.core.plan import Action, Fetch
+    from jwstsync.core.fetch import Fetch
+    from jwstsync.core.plan import Action
 
 _SUM_NAMES = {"md5": "md5", "sha256": "sha-256"}
 _OPTIONS = {

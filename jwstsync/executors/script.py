@@ -18,7 +18,7 @@ from jwstsync.executors.addresses import SUM_KINDS, checked_url, clean, known_su
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
 
 _UNKNOWN = _NOWHERE = "-"  # tabs next to each other are one to the shell, so no column may be empty
 _ADDS, _REPLACES = "+", "~"

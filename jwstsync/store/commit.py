@@ -7,27 +7,30 @@ the others, for a group at a time.
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import itertools
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from jwstsync.core.layout import TRASH
 from jwstsync.store.files import make_folder, sync_folder
+from jwstsync.store.hashing import Digest
 from jwstsync.store.journal import JournalLine
 from jwstsync.store.record import ADOPTED, WRITTEN, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
-    from pathlib import Path
 
+    from jwstsync.core.disk import FileState
+    from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import LockedProduct
-    from jwstsync.store.hashing import Digest
     from jwstsync.store.journal import Journal
     from jwstsync.store.tree import Tree
 
@@ -39,7 +42,7 @@ _SYNCS_AT_ONCE = 16
 class Landing:
     """Verified bytes that outlast a loss of power, and are to get their final name.
 
-    Made by `landing_of_part` and `landing_in_place`.
+    Made by `landing_of_part`, `landing_in_place` and `landing_of_move`.
 
     Attributes:
         part: Where they are; None for a file that is in its place already.
@@ -47,6 +50,9 @@ class Landing:
         digest: Of the bytes.
         mtime_ns: The modification time of their file, in nanoseconds since 1970.
         aside: The folder below the state folder that takes what stands at the final name; None where it may be lost.
+        origin: Who brought them, for the record.
+        left: The product's place that they leave; None where that is none, or stays.
+        inode: The number of their file, where it was a product's before.
     """
 
     part: Path | None
@@ -54,6 +60,9 @@ class Landing:
     digest: Digest
     mtime_ns: int
     aside: str | None = TRASH
+    origin: str = WRITTEN
+    left: ProductPath | None = None
+    inode: int | None = None
 
 
 def landing_of_part(
@@ -74,7 +83,29 @@ def landing_in_place(place: Path, locked: LockedProduct, digest: Digest) -> Land
     Raises:
         OSError: It went away, or can not be synced.
     """
-    return Landing(None, locked, digest, _synced_mtime(place))
+    return Landing(None, locked, digest, _synced(place).st_mtime_ns, origin=ADOPTED)
+
+
+def landing_of_move(
+    place: Path, locked: LockedProduct, state: FileState, *, origin: str, left: ProductPath | None
+) -> Landing:
+    """The landing of a product's file at another place, made durable.
+
+    Args:
+        place: Where it stands.
+        locked: What the lockfile is to say, the new place included.
+        state: What stood there when its bytes were known.
+        origin: Who brought it, for the record.
+        left: That place as the record has it, unless something stays there.
+
+    Raises:
+        OSError: It has changed or went away, or can not be synced.
+    """
+    found = _synced(place)
+    if (found.st_size, found.st_mtime_ns) != (state.size, state.mtime_ns):
+        raise OSError(errno.ESTALE, "changed during the run", str(place))
+    digest = Digest(state.size, locked.sha256, state.md5 or "")
+    return Landing(place, locked, digest, found.st_mtime_ns, origin=origin, left=left, inode=found.st_ino)
 
 
 class Committer:
@@ -87,6 +118,8 @@ class Committer:
         trash: The folder that takes what is put aside in this run, and is no old version.
 
     Attributes:
+        lockfile_name: As above.
+        trash: As above.
         journal: The journal that it writes; while it is paused, another may take its place.
         lines: What has its final name, in order.
     """
@@ -94,8 +127,8 @@ class Committer:
     def __init__(self, tree: Tree, journal: Journal, lockfile_name: str, trash: Path) -> None:
         self._tree = tree
         self.journal = journal
-        self._lockfile_name = lockfile_name
-        self._trash = trash
+        self.lockfile_name = lockfile_name
+        self.trash = trash
         self._pool = ThreadPoolExecutor(_SYNCS_AT_ONCE, thread_name_prefix="sync")  # begins no thread before it is used
         self.lines: list[JournalLine] = []
         self._lock = Lock()
@@ -127,7 +160,37 @@ class Committer:
             for landing, line in zip(landings, prepared, strict=True)
         ]
         self._sync_all({self._tree.place(line.locked.path).parent for line in lines})
+        self._sync_all({landing.part.parent for landing in landings if landing.part and landing.inode is not None})
         return results
+
+    def put_by(self, landing: Landing, path: ProductPath, *, stays: bool) -> Landing:
+        """Has a file wait for its place elsewhere, and gives its landing from there.
+
+        Its line in the journal comes first: if another takes the place that it leaves and the run is cut off then, the
+        lockfile is to say where it belongs.
+
+        Args:
+            landing: The file, and where it belongs.
+            path: Where it waits.
+            stays: Whether it only gets a second name there.
+
+        Raises:
+            OSError: It can not be put there.
+        """
+        assert landing.part is not None  # noqa: S101 - what is in place has nothing to wait for
+        place = self._tree.place(path)
+        unsynced = {place.parent}
+        make_folder(place.parent, unsynced)
+        with self._lock:
+            self.journal.write([self._line(landing)])
+            if stays and landing.part.is_symlink():
+                place.symlink_to(landing.part.resolve())  # from its new place it has to lead there too
+            elif stays:
+                _name_again(landing.part, place)
+            else:
+                landing.part.rename(place)
+            self._sync_all(unsynced)
+        return replace(landing, part=place)
 
     def _prepared(self, landing: Landing, unsynced: set[Path]) -> JournalLine | OSError:
         try:
@@ -135,19 +198,22 @@ class Committer:
                 make_folder(self._tree.place(landing.locked.path).parent, unsynced)
         except OSError as error:
             return error
-        return JournalLine(landing.locked, self._entry(landing))
+        return self._line(landing)
+
+    def _line(self, landing: Landing) -> JournalLine:
+        return JournalLine(landing.locked, self._entry(landing), landing.left, landing.inode)
 
     def _entry(self, landing: Landing) -> Entry:
         return Entry(
             path=landing.locked.path,
             uri=landing.locked.uri,
             proposal=landing.locked.proposal,
-            lockfile=self._lockfile_name,
+            lockfile=self.lockfile_name,
             size=landing.digest.size,
             mtime_ns=landing.mtime_ns,
             sha256=landing.digest.sha256,
             md5=landing.digest.md5,
-            origin=ADOPTED if landing.part is None else WRITTEN,
+            origin=landing.origin,
         )
 
     def _put(self, landing: Landing, line: JournalLine) -> OSError | None:
@@ -163,7 +229,7 @@ class Committer:
         return None
 
     def _aside(self, folder: str) -> Path:
-        return self._trash if folder == TRASH else self._tree.state_folder / folder
+        return self.trash if folder == TRASH else self._tree.state_folder / folder
 
     def _sync_all(self, folders: Collection[Path]) -> None:
         """Syncs folders, several at once, each thread a share of them."""
@@ -189,7 +255,18 @@ def put_aside(place: Path, aside: Path) -> None:
     Raises:
         OSError: It can not be linked or copied.
     """
-    unsynced = {aside.parent}
+    unsynced = set[Path]()
+    name_aside(place, aside, unsynced)
+    _sync_each(unsynced)
+
+
+def name_aside(place: Path, aside: Path, unsynced: set[Path]) -> None:
+    """As `put_aside`, but that the folders are still to be synced.
+
+    Raises:
+        OSError: It can not be linked or copied.
+    """
+    unsynced.add(aside.parent)
     make_folder(aside.parent, unsynced)
     for name in _free_names(aside):
         try:
@@ -198,8 +275,6 @@ def put_aside(place: Path, aside: Path) -> None:
             if not _is_same(name, place):
                 continue
         break
-    for folder in unsynced:
-        sync_folder(folder)
 
 
 def _free_names(aside: Path) -> Iterator[Path]:
@@ -222,17 +297,17 @@ def _name_again(place: Path, name: Path) -> None:
         name.touch(exist_ok=False)  # a copy never writes into what another run has put there
         try:
             shutil.copy2(place, name)
-            _synced_mtime(name)
+            _synced(name)
         except OSError:
             name.unlink()
             raise
 
 
-def _synced_mtime(path: Path) -> int:
-    """Makes a file's bytes durable, and tells its modification time."""
+def _synced(path: Path) -> os.stat_result:
+    """Makes a file's bytes durable, and tells what it is."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-        return os.fstat(descriptor).st_mtime_ns
+        return os.fstat(descriptor)
     finally:
         os.close(descriptor)

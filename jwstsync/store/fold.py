@@ -13,14 +13,17 @@ from jwstsync.core.layout import same_place
 from jwstsync.core.lockfile import Lockfile
 from jwstsync.errors import StoreError
 from jwstsync.store.files import DISK_FULL, disk_errors, remove_torn
+from jwstsync.store.folders import remove_emptied
 from jwstsync.store.journal import JournalLine, journal_folder, read_journal
 from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, read_resolved, write_lockfile
 from jwstsync.store.record import Entry, merged, read_record, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
+    from jwstsync.core.layout import ProductPath
+    from jwstsync.core.lockfile import LockedProduct
     from jwstsync.store.tree import Tree
 
 
@@ -53,9 +56,11 @@ def recover(tree: Tree, lockfile: Path) -> int:
     known, digest, _ = read_resolved(lockfile)
     standing = [(continues, line) for continues, some in contents for line in some if _stands(tree, line)]
     lines = [line for continues, line in standing if continues == digest]
+    to_come = {line.locked.uri: line.locked for continues, some in contents if continues == digest for line in some}
     if lines:
-        write_lockfile(lockfile, _with(known, lines))
-    remember(tree, (line.entry for _, line in standing))
+        write_lockfile(lockfile, _with(known, lines, to_come))
+    left = [line.left for _, some in contents for line in some if line.left and not tree.place(line.left).exists()]
+    remember(tree, (line.entry for _, line in standing), left=left)
     with disk_errors("journal"):
         for path in journals:
             path.unlink(missing_ok=True)
@@ -76,7 +81,8 @@ def read_locked(tree: Tree, lockfile: Path) -> Lockfile:
             contents = [_journal_or_nothing(path) for path in sorted(folder.glob("*.jsonl"))]
         if lockfile_digest(lockfile) == digest:  # else a run has folded meanwhile, and begun another journal
             lines = [line for continues, some in contents if continues == digest for line in some]
-            return _with(known, [line for line in lines if _stands(tree, line)])
+            to_come = {line.locked.uri: line.locked for line in lines}
+            return _with(known, [line for line in lines if _stands(tree, line)], to_come)
 
 
 def _journal_or_nothing(path: Path) -> tuple[str, list[JournalLine]]:
@@ -91,14 +97,24 @@ def _stands(tree: Tree, line: JournalLine) -> bool:
         found = tree.place(line.entry.path).stat()
     except OSError:
         return False
-    return (found.st_size, found.st_mtime_ns) == (line.entry.size, line.entry.mtime_ns)
+    same = (found.st_size, found.st_mtime_ns) == (line.entry.size, line.entry.mtime_ns)
+    return same and line.inode in {None, found.st_ino}
 
 
-def _with(known: Lockfile, lines: Iterable[JournalLine]) -> Lockfile:
-    """What was known and what was committed; where both name one place, what was committed stands there."""
+def _with(known: Lockfile, lines: Iterable[JournalLine], to_come: Mapping[str, LockedProduct]) -> Lockfile:
+    """What was known and what was committed; where both name one place, what was committed stands there.
+
+    A file that has only made room for it is locked where it was about to go.
+    """
     landed = {same_place(line.locked.path): line.locked for line in lines}
+    displaced = [to_come.get(one.uri) for one in known if same_place(one.path) in landed]
+    waiting = [one for one in displaced if one and same_place(one.path) not in landed and _is_the_same(known, one)]
     kept = (one for one in known if same_place(one.path) not in landed)
-    return Lockfile.of({one.uri: one for one in (*kept, *landed.values())}.values())
+    return Lockfile.of({one.uri: one for one in (*kept, *waiting, *landed.values())}.values())
+
+
+def _is_the_same(known: Lockfile, to_come: LockedProduct) -> bool:
+    return known.products[to_come.uri].sha256 == to_come.sha256
 
 
 def with_room(work: Callable[[], _T], make_room: Callable[[], None]) -> _T:
@@ -132,19 +148,25 @@ def fold(lockfile: Path, read_digest: str, content: Lockfile) -> str | None:
     return write_lockfile(lockfile, content)
 
 
-def remember(tree: Tree, entries: Iterable[Entry], whole: Collection[str] = ()) -> None:
-    """Adds entries to the record, and takes their files from the suspects.
+def remember(
+    tree: Tree, entries: Iterable[Entry], whole: Collection[str] = (), left: Iterable[ProductPath] = ()
+) -> None:
+    """Adds entries to the record, and takes their files from the suspects; folders that were left empty go.
 
     Args:
         tree: Where the files are.
         entries: What is known of them.
         whole: Further paths that are no longer suspect.
+        left: Paths where nothing is that was recorded there, unless one of the entries is.
 
     Raises:
         StoreError: The record can not be written.
     """
-    added = list(entries)
+    added, gone = list(entries), set(left)
     with disk_errors("local state"):
-        if added:
-            write_record(tree.record_file, merged(read_record(tree.record_file), added).values())
-    tree.suspect((), [*whole, *(entry.path for entry in added)])
+        if added or gone:
+            before = read_record(tree.record_file)
+            remove_emptied(tree, gone, before)
+            kept = {path: entry for path, entry in before.items() if path not in gone}
+            write_record(tree.record_file, merged(kept, added).values())
+    tree.suspect((), [*whole, *gone, *(entry.path for entry in added)])

@@ -20,13 +20,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from jwstsync.core.layout import ProductPath
+
 
 @dataclass(frozen=True, slots=True)
 class JournalLine:
-    """One file with its final name: what the lockfile is to say of it, and what the record is to remember."""
+    """One file with its final name.
+
+    Attributes:
+        locked: What the lockfile is to say of it.
+        entry: What the record is to remember.
+        left: The place that it leaves for this one, of which the record is to remember nothing; None where it comes
+            from outside.
+        inode: Its number on the disk, which a rename keeps: size and time alone do not tell it from its neighbours.
+    """
 
     locked: LockedProduct
     entry: Entry
+    left: ProductPath | None = None
+    inode: int | None = None
 
 
 def lockfile_key(lockfile_name: str) -> str:
@@ -91,7 +103,8 @@ _LOCKED_NAMES = tuple(one.name for one in fields(LockedProduct))
 
 def _format(line: JournalLine) -> str:
     locked = {name: getattr(line.locked, name) for name in _LOCKED_NAMES}
-    return json.dumps({"lock": locked, "record": format_entry(line.entry)})
+    moved = {} if line.inode is None else {"left": line.left, "inode": line.inode}
+    return json.dumps({"lock": locked, "record": format_entry(line.entry), **moved})
 
 
 def _write_all(descriptor: int, content: bytes) -> None:
@@ -117,6 +130,8 @@ def _parse(text: bytes) -> JournalLine | None:
     try:
         line = json.loads(text)
         entry = parse_entry(line["record"].encode())
-        return None if entry is None else JournalLine(LockedProduct(**line["lock"]), entry)
+        locked, left, inode = LockedProduct(**line["lock"]), line.get("left"), line.get("inode")
+        sound = entry is not None and isinstance(left, str | None) and isinstance(inode, int | None)
+        return JournalLine(locked, entry, left, inode) if entry is not None and sound else None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None

@@ -12,8 +12,8 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jwstsync.core.layout import STATE_FOLDER, VERSIONS, ProductPath
-from jwstsync.core.plan import FileState
+from jwstsync.core.disk import FileState
+from jwstsync.core.layout import STATE_FOLDER, VERSIONS, ProductPath, folders_of
 from jwstsync.errors import StoreError
 from jwstsync.store import record
 from jwstsync.store.files import disk_errors, make_folder, sync_folder, write_whole
@@ -174,6 +174,24 @@ class Tree:
             if after != before:
                 record.write_suspects(self.suspects_file, after)
 
+    def is_linked(self, path: ProductPath) -> bool:
+        """Whether a link stands at a path, or leads there from below the root."""
+        return any((self.root / part).is_symlink() for part in (path, *folders_of(path)))
+
+    def beside(self, paths: Iterable[ProductPath]) -> list[ProductPath]:
+        """All files in the folders of these, but for the root itself.
+
+        Raises:
+            StoreError: A folder can not be searched.
+        """
+        folders = sorted({folder for path in paths if (folder := path.rpartition("/")[0])})
+        with disk_errors("destination"):
+            return [
+                ProductPath(f"{folder}/{name}")
+                for folder in folders
+                for name in sorted(_file_names(self.root / folder))
+            ]
+
     def kept_versions(self) -> tuple[int, int]:
         """How many old versions are kept, and their bytes.
 
@@ -211,6 +229,11 @@ def _stat(path: str) -> os.stat_result | None:
         return None
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}; expected a folder that can be searched") from error
+
+
+def _file_names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if not entry.is_dir()]
 
 
 def _raise_unless_missing(error: OSError) -> None:

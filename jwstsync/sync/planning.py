@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.amounts import exact_size_text
 from jwstsync.core.goal import goal_of
+from jwstsync.core.moves import lacking, old_places
+from jwstsync.core.orphans import Prune, prune_problem
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
 from jwstsync.core.selection import Selection, described, select
 from jwstsync.errors import ArchiveError, DifferencesError, LockfileError, Problem
 from jwstsync.settings import Settings, read_settings
 from jwstsync.store.answers import Answers
+from jwstsync.store.fold import lockfile_name
 from jwstsync.store.lockfiles import NO_LOCKFILE, lockfile_digest, read_lockfile
+from jwstsync.store.places import known_places
 from jwstsync.store.tree import Tree
 from jwstsync.sync.feedback import Silence
 from jwstsync.sync.garbage import seldom_collected
 from jwstsync.sync.gather import WITHOUT_ASKING, gather, gather_keywords, open_archive
 from jwstsync.sync.keeping import keep, kept_keywords, kept_listings
+from jwstsync.sync.pruning import planned
 from jwstsync.sync.token import Token
 
 if TYPE_CHECKING:
@@ -28,7 +33,10 @@ if TYPE_CHECKING:
     from jwstsync.archive import Archive
     from jwstsync.archive.auth import Identity
     from jwstsync.core.caom import KeywordRow
+    from jwstsync.core.disk import FileState
+    from jwstsync.core.goal import Goal
     from jwstsync.core.keywords import KeywordQuestion
+    from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import Lockfile
     from jwstsync.core.manifest import Manifest
     from jwstsync.sync.feedback import Feedback
@@ -58,6 +66,7 @@ def plan(
     archive: Archive | None = None,
     feedback: Feedback | None = None,
     settings: Settings | None = None,
+    prune: Prune | None = None,
 ) -> Plan:
     """What `apply` would do. Takes no lock and changes nothing.
 
@@ -68,12 +77,13 @@ def plan(
         archive: Whom to ask; by default the manifest's.
         feedback: Who is told how it goes on.
         settings: Where a token is found and answers are kept; by default the environment's.
+        prune: That files are to be pruned; by default none is.
 
     Raises:
         JwstsyncError: The archive can not be asked, or a file not be read.
     """
     check_frozen(manifest, mode)
-    question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())
+    question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings(), prune)
     return question.answer(*_observed(manifest))[0]
 
 
@@ -101,6 +111,7 @@ class Question:
     archive: Archive | None
     feedback: Feedback
     settings: Settings
+    prune: Prune | None = None
 
     def answer(self, tree: Tree, lockfile: Lockfile) -> tuple[Plan, Token]:
         """The plan, and the token, which is looked for only if the plan needs one.
@@ -115,18 +126,31 @@ class Question:
         selection = self._selection()
         goal = goal_of(selection, lockfile, allow_empty=self.allow_empty)
         disk = tree.observe(goal.paths)
-        unknown = paths_to_hash(goal, lockfile, disk)
+        places = self._old_places(tree, goal, lockfile, disk)
+        disk |= tree.observe(path for some in places.values() for path in some)
+        unknown = paths_to_hash(goal, lockfile, disk, places)
         if unknown:
             self.feedback.phase(f"hashing {len(unknown)} files")
             disk = tree.hashed(disk, unknown, self.feedback.hashed)
         token = Token(self.manifest, self.settings, self._whoami, self.feedback)
         mode = self.manifest.archive.exclusive_access
         on_update = self.manifest.destination.on_update
-        found = decide(goal, lockfile, disk, Access(mode, token=True), on_update)
+        found = decide(goal, lockfile, disk, Access(mode, token=True), on_update, places)
         if found.needs_token and token.find() is None:
-            without = decide(goal, lockfile, disk, Access(mode), on_update)
+            without = decide(goal, lockfile, disk, Access(mode), on_update, places)
             found = replace(without, token_problem=token.problem)
+        if self.prune is not None:
+            name = lockfile_name(tree, Path(self.manifest.lockfile))
+            found = planned(found, lockfile, tree, name, self.feedback, allow_empty=self.allow_empty)
         return replace(found, access_problem=_access_problem(found, mode, token)), token
+
+    def _old_places(
+        self, tree: Tree, goal: Goal, lockfile: Lockfile, disk: Mapping[ProductPath, FileState]
+    ) -> dict[str, tuple[ProductPath, ...]]:
+        """Where else locked bytes may stand that are not where they are wanted."""
+        short = lacking(goal, lockfile, disk)
+        known = known_places(tree, lockfile_name(tree, Path(self.manifest.lockfile)), short) if short else {}
+        return old_places(goal, lockfile, short, known)
 
     def _whoami(self, token: str) -> Identity:
         self.feedback.phase(f"asking {self.manifest.archive.url} about the token")
@@ -194,8 +218,13 @@ def _access_problem(plan: Plan, exclusive_access: str, token: Token) -> str | No
     return None
 
 
-def limit_problem(plan: Plan, manifest: Manifest) -> str | None:
+def limit_problem(plan: Plan, manifest: Manifest, prune: Prune | None = None) -> str | None:
     """Which limit a plan breaks, with the figures, or None.
+
+    Args:
+        plan: What would happen.
+        manifest: What may be fetched, and how much of the disk be taken.
+        prune: How many files may be pruned.
 
     Raises:
         StoreError: The disk does not tell how much is free.
@@ -208,7 +237,7 @@ def limit_problem(plan: Plan, manifest: Manifest) -> str | None:
     if needed > max(0, free - reserve):
         kept = f"limits.reserve_disk = {exact_size_text(reserve)} stay free"
         return f"disk: {exact_size_text(needed)} to fetch, {exact_size_text(free)} free, of which {kept}"
-    return None
+    return prune_problem(plan, prune or Prune())
 
 
 def check_frozen(manifest: Manifest, mode: Mode) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jwstsync.core.after import lockfile_after
+from jwstsync.core.layout import TRASH
 from jwstsync.core.plan import ActionKind
 from jwstsync.store.commit import Committer
 from jwstsync.store.fold import fold, lockfile_name, recover, remember, with_room
@@ -18,9 +19,10 @@ from jwstsync.store.parts import Parts
 from jwstsync.store.record import ADOPTED, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.merge import Merge
     from jwstsync.core.plan import Plan
@@ -55,13 +57,18 @@ class Recording:
         self._suspects = tree.suspects()  # which the plan hashes; what is noted later, it knows nothing of
         self._name = lockfile_name(tree, lockfile)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        self.committer = Committer(tree, self._new_journal(), self._name, tree.state_folder / "trash" / stamp)
+        self.committer = Committer(tree, self._new_journal(), self._name, tree.state_folder / TRASH / stamp)
         self._parts = Parts(tree.parts_folder)
         self._folded = self._remembered = 0
+        self._gone: list[ProductPath] = []
         self._confirmed_is_remembered = False
 
     def _new_journal(self) -> Journal:
         return Journal(journal_folder(self._tree.state_folder, self._name), self._digest)
+
+    def forget(self, paths: Iterable[ProductPath]) -> None:
+        """Has the record say nothing any more of files that were put into the trash."""
+        self._gone += paths
 
     def fold(self, plan: Plan) -> None:
         """Brings lockfile and record up to what has been put in place so far, if that is more than they say.
@@ -83,6 +90,18 @@ class Recording:
                 self._remember(plan)
                 self._fold(plan)
 
+    def settle(self, plan: Plan) -> bool:
+        """Brings lockfile and record up to all that was done, and tells whether the lockfile is still the run's own.
+
+        Raises:
+            StoreError: Something can not be read or written.
+        """
+        if self._keeps_lockfile:
+            return lockfile_digest(self._path) == self._digest
+        with self.committer.paused():
+            self._remember(plan)
+            return self._fold(plan)
+
     def _fold(self, plan: Plan) -> bool:
         landed: dict[str, LockedProduct] = {line.locked.uri: line.locked for line in self.committer.lines}
         content = lockfile_after(plan, landed)
@@ -95,12 +114,14 @@ class Recording:
         return True
 
     def _remember(self, plan: Plan) -> None:
-        entries = [line.entry for line in self.committer.lines[self._remembered :]]
+        lines = self.committer.lines[self._remembered :]
+        entries = [line.entry for line in lines]
+        left = [*self._gone, *(line.left for line in lines if line.left is not None)]
         whole: set[str] = set()
         if not self._confirmed_is_remembered:
             entries = [*self._confirmed(plan), *entries]
             whole |= self._suspects & {action.path for action in plan.of(ActionKind.KEEP)}
-        with_room(lambda: remember(self._tree, entries, whole), self._parts.sweep)
+        with_room(lambda: remember(self._tree, entries, whole, left), self._parts.sweep)
         self._remembered, self._confirmed_is_remembered = len(self.committer.lines), True
 
     def close(self, plan: Plan, *, begun: bool) -> bool:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from jwstsync.core.amounts import parse_duration, parse_rate
-from jwstsync.core.checksums import Belief, Trust
-from jwstsync.core.plan import Access, Action, ActionKind
-from jwstsync.core.retry import HOST_FAILURES
+from jwstsync.core.checksums import Trust
+from jwstsync.core.plan import TRANSFERS, Access, Action, ActionKind
 from jwstsync.core.withheld import access_text, overdue_text
 from jwstsync.errors import LimitError, StoreError, TokenError, UsageError
 from jwstsync.executors import REFUSALS, Cause, Done, Executor, Failed, Outcome, disk_cause
@@ -22,12 +21,15 @@ from jwstsync.store.runlock import run_lock
 from jwstsync.store.scripts import clear_scripts
 from jwstsync.store.tree import Tree
 from jwstsync.sync.clock import Clock
+from jwstsync.sync.closing import closing_warnings
 from jwstsync.sync.feedback import Feedback, Silence
 from jwstsync.sync.fetching import Fetching, download_executor
 from jwstsync.sync.merging import merge_lines
-from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked, limit_problem, named
+from jwstsync.sync.moving import Moving
+from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked, limit_problem
+from jwstsync.sync.pruning import pruned
 from jwstsync.sync.recording import Recording
-from jwstsync.sync.report import Report, Result, gave_up, report_of
+from jwstsync.sync.report import Report, Result, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from jwstsync.archive import Archive
     from jwstsync.core.manifest import Manifest
+    from jwstsync.core.orphans import Prune
     from jwstsync.core.selection import Selected
     from jwstsync.store.hashing import Digest
 
@@ -43,8 +46,6 @@ if TYPE_CHECKING:
 
 FOLD_EVERY = 600.0
 """Seconds after which what has been done is written into the lockfile, though the run goes on."""
-
-_UNCONFIRMED = "accepted with bytes that differ from the archive's checksums, which"
 
 
 class Run:
@@ -76,6 +77,7 @@ class Run:
         self.plan, self._token = question.answer(tree, self._recording.lockfile)
         self._results: list[Result] = []
         self._committer = self._recording.committer
+        self._moving = Moving(tree, self._committer)
         self._make_executor = make_executor
         self._clock = clock
         self._ends_at = ends_at
@@ -97,13 +99,13 @@ class Run:
             DifferencesError: The lockfile would change, and must not.
             ArchiveError: An answer is not believed, and the lockfile must not change.
             TokenError: Something can not be had, and ``exclusive_access = "error"``.
-            LimitError: The plan would fetch more than allowed, or than the disk takes.
+            LimitError: The plan would fetch more than allowed or than the disk takes, or prune more than is meant.
         """
         if self._mode is Mode.LOCKED:
             check_locked(self.plan)
         if self.plan.access_problem and self._manifest.archive.exclusive_access == "error":
             raise TokenError(self.plan.access_problem)
-        problem = limit_problem(self.plan, self._manifest)
+        problem = limit_problem(self.plan, self._manifest, self._question.prune)
         if problem is not None:
             raise LimitError(problem)
 
@@ -156,18 +158,24 @@ class Run:
 
     def _carried_out(self, limit: int | None) -> Iterator[Result]:
         yield from (Result(action, "done") for action in self.plan.of(ActionKind.DROP))
-        yield from map(self._withheld, self.plan.of(ActionKind.WITHHOLD))
+        yield from self._moving.results(self.plan.actions, lambda: self._stopping)
+        yield from map(self._withheld, self._left(ActionKind.WITHHOLD))
         unfit = []
-        for action in self.plan.of(ActionKind.ADOPT):
+        for action in self._left(ActionKind.ADOPT):
             result = self._adopted(action)
             if result is None:
                 unfit.append(action)
             else:
                 yield result
-        waiting = [*self.plan.transfers, *unfit]
+        waiting = [*self._left(*TRANSFERS), *unfit]
         chosen = waiting if limit is None else waiting[:limit]
         yield from self._fetched({action.uri: action for action in chosen})
         yield from (Result(action, "deferred", "left by --limit") for action in waiting[len(chosen) :])
+        yield from pruned(self.plan, self._tree, self._recording, lambda: self._stopping)
+
+    def _left(self, *kinds: ActionKind) -> list[Action]:
+        """The actions of these kinds, but for those that a file stands in the way of which could not be moved."""
+        return [action for action in self.plan.of(*kinds) if action.uri not in self._moving.settled]
 
     def _fetched(self, actions: dict[str, Action]) -> Iterator[Result]:
         if not actions:
@@ -189,6 +197,7 @@ class Run:
 
     def _result(self, action: Action, outcome: Outcome) -> Result:
         if isinstance(outcome, Done):
+            self._recording.forget(self._moving.put_away_old(action))
             return Result(
                 action, "done", fetched=outcome.locked.size, unconfirmed=self._is_unconfirmed(action, outcome)
             )
@@ -267,14 +276,9 @@ class Run:
             clear_scripts(self._tree.state_folder)
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
-        if self._begun and self.plan.access_problem:
-            self._feedback.warn(self.plan.access_problem)
-        if unconfirmed := [result.action for result in self._results if result.unconfirmed]:
-            proof = "nothing has confirmed" if self._trust.belief is Belief.OPEN else "were confirmed only later"
-            self._feedback.warn(f"{named(unconfirmed)}: {_UNCONFIRMED} {proof}")
-        if gave_up(self._results):
-            url = self._manifest.archive.url
-            self._feedback.warn(f"{url}: {HOST_FAILURES} products in a row could not be had; the rest is left")
+        said = closing_warnings(self.plan, self._results, self._manifest, self._trust, begun=self._begun)
+        for warning in said:
+            self._feedback.warn(warning)
 
     def report(self) -> Report:
         """How the run ended, as far as it went."""
@@ -296,6 +300,7 @@ def open_run(
     make_executor: MakeExecutor | None = None,
     settings: Settings | None = None,
     clock: Clock | None = None,
+    prune: Prune | None = None,
 ) -> Iterator[Run]:
     """A run with its plan made; what it has done is recorded at the end, however it ends.
 
@@ -311,6 +316,7 @@ def open_run(
         make_executor: What fetches; by default a download, which alone keeps to ``limit_rate``.
         settings: Where a token is found; by default the environment's.
         clock: What is known of time.
+        prune: That files are to be pruned; by default none is.
 
     Raises:
         JwstsyncError: Another run is at work, the archive can not be asked, or a file not be read or written.
@@ -322,7 +328,7 @@ def open_run(
     check_frozen(manifest, mode)
     tree = Tree(Path(manifest.root))
     tree.prepare()
-    question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings())
+    question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings(), prune)
     with run_lock(tree.state_folder, lock_timeout):
         run = Run(question, tree, make_executor or download, clock, ends_at)
         try:
@@ -352,6 +358,7 @@ def apply(
     make_executor: MakeExecutor | None = None,
     settings: Settings | None = None,
     clock: Clock | None = None,
+    prune: Prune | None = None,
 ) -> Report:
     """Makes the disk what the manifest says, and records it in the lockfile.
 
@@ -368,6 +375,7 @@ def apply(
         make_executor: What fetches; by default a download, which alone keeps to ``limit_rate``.
         settings: Where a token is found; by default the environment's.
         clock: What is known of time.
+        prune: That files are to be pruned; by default none is.
 
     Raises:
         JwstsyncError: The run is refused, another is at work, or the archive can not be asked. What failed for single
@@ -385,6 +393,7 @@ def apply(
         make_executor=make_executor,
         settings=settings,
         clock=clock,
+        prune=prune,
     ) as run:
         for _ in run.carry_out(limit):
             pass

@@ -16,8 +16,9 @@ from jwstsync.sync.planning import Mode, check_locked
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from jwstsync.core.fetch import Fetch
     from jwstsync.core.manifest import Manifest
-    from jwstsync.core.plan import Action, Fetch, Plan
+    from jwstsync.core.plan import Action, Plan
 
 STDOUT = "-"
 

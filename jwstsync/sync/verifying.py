@@ -16,9 +16,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from jwstsync.core.amounts import parse_duration
+from jwstsync.core.fetch import Fetch
 from jwstsync.core.goal import as_locked
 from jwstsync.core.lockfile import Lockfile
-from jwstsync.core.plan import ActionKind, Fetch
+from jwstsync.core.plan import ActionKind
 from jwstsync.core.rounds import Seen, Verification, longest_ago_first, recalled, verification_of
 from jwstsync.errors import StoreError, UsageError
 from jwstsync.store.files import disk_errors
@@ -32,10 +33,10 @@ from jwstsync.sync.feedback import Feedback, Silence
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from jwstsync.core.disk import FileState
     from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.manifest import Manifest
-    from jwstsync.core.plan import FileState
 
 _MOST_AT_ONCE = 8  # more threads than that only make a disk's head wander
 _NOTE_EVERY = 10.0  # seconds; the list of suspects is written as a whole

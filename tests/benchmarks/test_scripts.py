@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jwstsync.core.fetch import Fetch
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile, format_lockfile
-from jwstsync.core.plan import Fetch
 from jwstsync.core.selection import Selected
 from jwstsync.executors.script import script_text
 from tests.benchmarks.clients import CLIENTS, JWSTSYNC, Call, environment, shortfall

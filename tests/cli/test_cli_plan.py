@@ -530,6 +530,7 @@ def test_every_action_has_a_summary(desk: Desk, archive: Sandbox) -> None:
                 "cal_ver": "1.19.1",
                 "crds_ctx": "jwst_1303.pmap",
             },
+            "moved_from": None,
             "size_on_disk": None,
             "released": "2022-07-13",
             "changes": None,

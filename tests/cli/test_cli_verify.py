@@ -21,8 +21,8 @@ from tests.sync.clock import FakeClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jwstsync.core.fetch import Fetch
     from jwstsync.core.lockfile import LockedProduct
-    from jwstsync.core.plan import Fetch
     from tests.cli.terminals import Terminal
 
 UNCAL, RATE, CAL, I2D = (product_path(FIRST, suffix) for suffix in ("uncal", "rate", "cal", "i2d"))

@@ -7,9 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jwstsync.core.disk import FileState
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import ActionKind, FileState
+from jwstsync.core.plan import ActionKind
 from jwstsync.core.rounds import Seen, longest_ago_first, recalled, verification_of
 from tests.core.strategies import locked
 

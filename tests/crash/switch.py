@@ -28,6 +28,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
@@ -66,9 +67,14 @@ _STEPS: Final[Mapping[str, tuple[str, str]]] = {
     "record synced": ("fsync", r"/\.record\.jsonl\..*"),
     "record renamed": ("replace|rename", r"/record\.jsonl"),
     "journal removed": ("unlink|remove", r"journal/.*\.jsonl"),
+    "made room": ("rename", r"moves/.*"),
+    "folder emptied": ("rmdir", r".*"),
+    "gone": ("unlink|remove", r"\.fits"),
 }
 """What each step of a commit and of a fold is: a call, and the end of the name of the file that it changes."""
-STEPS = tuple(step for step in _STEPS if step != "part noted")  # which only large files come to
+LAYOUT_STEPS = ("made room", "folder emptied", "gone")
+"""What only runs come to for which the layout or the rules have changed."""
+STEPS = tuple(step for step in _STEPS if step not in {*LAYOUT_STEPS, "part noted"})  # which only large files come to
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,8 @@ class Switch:
             return real()
         Path(self._fired).touch()
         if self._fault == KILL_AFTER:
-            real()
+            with suppress(OSError):  # what is refused is over as well
+                real()
         if self._fault in {KILL_BEFORE, KILL_AFTER}:
             os.kill(os.getpid(), signal.SIGKILL)
         if self._fault == RAISE:

@@ -1,4 +1,4 @@
-"""Any history of archive, manifest, disk and crashes: the promises hold, and the lockfile forgets the way."""
+"""Any history of archive, manifest, layouts, disk and crashes: the promises hold, and the lockfile forgets the way."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from jwstsync.core.lockfile import Lockfile
+from jwstsync.core.orphans import Prune
 from jwstsync.errors import ExitCode
+from jwstsync.store.lockfiles import write_lockfile
 from jwstsync.sync.planning import Mode
 from tests.crash.switch import watch
 from tests.sync.fakes import EVERYTHING, FakeArchive, Place, Product, fits, told
@@ -29,6 +33,12 @@ if TYPE_CHECKING:
 NAMES = ("a_cal.fits", "b_cal.fits", "c_rate.fits", "d_rate.fits")
 PROPOSALS = {name: 1 + number % 2 for number, name in enumerate(NAMES)}
 SELECTIONS = ("{}", '{ productFilename = "*_cal.fits" }', '{ productFilename = "[!b]*" }', '{ productFilename = "d*" }')
+LAYOUTS = {
+    "{obs_collection}/{obs_id}/{filename}": "JWST/jw{proposal:05}/{name}",
+    "{filename}": "{name}",
+    "p{proposal_id}/a/{filename}": "p{proposal}/a/{name}",
+}
+"""Layouts, and the places that they have here."""
 EPOCH_NS = 1_700_000_000 * 10**9
 names = st.sampled_from(NAMES)
 
@@ -82,7 +92,8 @@ class History(RuleBasedStateMachine):
         self._made: dict[str, set[bytes]] = {name: set() for name in NAMES}
         self._put: dict[str, set[bytes]] = {name: set() for name in NAMES}
         self._foreign: dict[str, bytes] = {}
-        self._silent: set[str] = set()
+        self._silent: set[bytes] = set()
+        self._layout, self._selection = next(iter(LAYOUTS)), "{}"
         self._disk = Disk(self._tick)
         self._patch.setattr(keyring, "get_password", lambda *_: None)
         self._patch.setattr("jwstsync.store.owners.is_alive", lambda _: False)  # every other run was another process
@@ -110,7 +121,42 @@ class History(RuleBasedStateMachine):
     @rule(selection=st.sampled_from(SELECTIONS))
     def edit_the_manifest(self, selection: str) -> None:
         """Somebody wants something else."""
-        self._place.write(EVERYTHING.replace("[{}]", f"[{selection}]"))
+        self._selection = selection
+        self._write_the_manifest()
+
+    @rule(layout=st.sampled_from(list(LAYOUTS)))
+    def change_the_layout(self, layout: str) -> None:
+        """Somebody wants it elsewhere."""
+        self._layout = layout
+        self._write_the_manifest()
+
+    def _write_the_manifest(self) -> None:
+        text = EVERYTHING.replace("[{}]", f"[{self._selection}]")
+        self._place.write(text.replace('root = "data"', f'root = "data"\nlayout = "{self._layout}"'))
+
+    @rule(one=names, other=names)
+    def exchange_places(self, one: str, other: str) -> None:
+        """Somebody brings a lockfile in which two products have each other's place."""
+        locked = {product.uri.rpartition("/")[2]: product for product in self._place.lockfile}
+        if one in locked and other in locked:
+            exchanged = {one: locked[other].path, other: locked[one].path}
+            products = [replace(product, path=exchanged.get(name, product.path)) for name, product in locked.items()]
+            write_lockfile(self._place.lock, Lockfile.of(products))
+
+    def _wanted_at(self, name: str) -> Path:
+        """Where a product belongs."""
+        return self._place.root / LAYOUTS[self._layout].format(proposal=PROPOSALS[name], name=name)
+
+    def _find(self, name: str) -> Path:
+        """Where a file of that name is, or would be."""
+        found = sorted(path for path in self._place.root.rglob(name) if ".jwstsync" not in path.parts)
+        return found[0] if found else self._wanted_at(name)
+
+    @property
+    def _contents(self) -> list[bytes]:
+        """The bytes of all files but the local state's."""
+        found = (path for path in self._place.root.rglob("*") if path.is_file() and ".jwstsync" not in path.parts)
+        return [path.read_bytes() for path in found]
 
     @rule(name=names)
     def add(self, name: str) -> None:
@@ -127,7 +173,7 @@ class History(RuleBasedStateMachine):
     @rule(name=names)
     def delete_a_file(self, name: str) -> None:
         """Somebody deletes a product."""
-        self._place.file(name, PROPOSALS[name]).unlink(missing_ok=True)
+        self._find(name).unlink(missing_ok=True)
         self._forget(name)
 
     @rule(name=names)
@@ -141,13 +187,14 @@ class History(RuleBasedStateMachine):
         self._spoil(name, lambda content: bytes([content[0] ^ 1]) + content[1:], kept=kept)
 
     def _spoil(self, name: str, change: Callable[[bytes], bytes], *, kept: bool) -> None:
-        place = self._place.file(name, PROPOSALS[name])
+        place = self._find(name)
         if not place.exists() or not place.read_bytes():
             return
         mtime_ns = place.stat().st_mtime_ns
-        self._write(name, change(place.read_bytes()), mtime_ns if kept else self._tick())
+        content = change(place.read_bytes())
+        self._write(name, content, mtime_ns if kept else self._tick())
         if kept:
-            self._silent.add(name)
+            self._silent.add(content)
 
     @rule(name=names, like=st.booleans())
     def put_a_file(self, name: str, *, like: bool) -> None:
@@ -160,7 +207,7 @@ class History(RuleBasedStateMachine):
         self._foreign[name] = content
 
     def _write(self, name: str, content: bytes, mtime_ns: int) -> None:
-        place = self._place.file(name, PROPOSALS[name])
+        place = self._find(name)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.unlink(missing_ok=True)  # what was put aside is linked
         place.write_bytes(content)
@@ -171,30 +218,39 @@ class History(RuleBasedStateMachine):
     def _forget(self, name: str) -> None:
         """Whoever overwrites or deletes a file takes it away themselves, unless it is in the trash already."""
         self._foreign.pop(name, None)
-        self._silent.discard(name)
 
     @rule()
     def verify(self) -> None:
         """Somebody has everything hashed."""
         self._place.verify()
         if self._place.root.joinpath(".jwstsync").is_dir():
-            self._silent -= self._place.locked
+            places = [self._place.root / one.path for one in self._place.lockfile]
+            self._silent -= {place.read_bytes() for place in places if place.is_file()}
 
-    @rule(number=st.integers(1, 60), after=st.booleans())
-    def crash(self, number: int, *, after: bool) -> None:
+    @rule(number=st.integers(1, 60), after=st.booleans(), prune=st.booleans(), frozen=st.booleans())
+    def crash(self, number: int, *, after: bool, prune: bool, frozen: bool) -> None:
         """A run is killed at some step."""
         self._disk.die_at(number, after=after)
         with suppress(CutOffError):
-            self._applied()
+            if frozen and self._place.lock.exists():
+                self._place.apply(Mode.FROZEN)
+            else:
+                self._applied(prune=prune)
         self._disk.die_at(None)
 
-    def _applied(self) -> Report:
-        """A run, which asks for nothing that is there."""
-        files = self._place.files
-        there = {name for name, one in self._archive.holdings.items() if files.get(name) == one.content}
+    def _applied(self, *, prune: bool) -> Report:
+        """A run, which asks for nothing that is there, in its place or where it is locked."""
+        places = {name: [self._wanted_at(name)] for name in NAMES}
+        for one in self._place.lockfile:
+            places[one.uri.rpartition("/")[2]].append(self._place.root / one.path)
+        there = {
+            name
+            for name, one in self._archive.holdings.items()
+            if any(place.is_file() and place.read_bytes() == one.content for place in places[name])
+        }
         self._archive.sent.clear()
         try:
-            return self._place.apply(allow_empty=True)
+            return self._place.apply(allow_empty=True, prune=Prune(len(NAMES) * len(LAYOUTS)) if prune else None)
         finally:
             assert there.isdisjoint(self._archive.sent)
 
@@ -206,13 +262,14 @@ class History(RuleBasedStateMachine):
         self._place.apply(Mode.FROZEN)
         assert self._place.lock.read_bytes() == before
 
-    @rule()
-    def apply(self) -> None:
+    @rule(prune=st.booleans())
+    def apply(self, *, prune: bool) -> None:
         """A run does all there is to do: nothing is left to do, and the lockfile is that of a run that began anew."""
-        assert self._applied().exit_code is ExitCode.OK
+        assert self._applied(prune=prune).exit_code is ExitCode.OK
         assert told(self._place.plan(allow_empty=True)) == {}
-        for name in self._place.locked - self._silent:
-            assert self._place.files[name] == self._archive.holdings[name].content
+        for name in self._place.locked:
+            content = self._wanted_at(name).read_bytes()
+            assert content == self._archive.holdings[name].content or content in self._silent
         with tempfile.TemporaryDirectory() as folder:
             text = (self._place.folder / "jwstsync.toml").read_text(encoding="utf-8")
             fresh = Place(Path(folder), self._archive, text)
@@ -221,25 +278,24 @@ class History(RuleBasedStateMachine):
             if self._place.lockfile:
                 assert fresh.lock.read_bytes() == self._place.lock.read_bytes()
         assert list((self._place.root / ".jwstsync" / "parts").iterdir()) == []
+        assert list((self._place.root / ".jwstsync").glob("moves/*")) == []
 
     @invariant()
     def nothing_wrong_has_a_name(self) -> None:
         """Under a final name stands what the archive has made at some time, or what somebody put there."""
-        for name, content in self._place.files.items():
-            assert content in self._made[name] | self._put[name]
+        known = {content for some in (*self._made.values(), *self._put.values()) for content in some}
+        assert set(self._contents) <= known
 
     @invariant()
     def nothing_is_lost(self) -> None:
         """What somebody put there is there, or in the trash."""
-        files, trash = self._place.files, self._place.trash
-        for name, content in self._foreign.items():
-            assert content == files.get(name) or content in trash
+        assert set(self._foreign.values()) <= {*self._contents, *self._place.trash}
 
     @invariant()
     def the_lockfile_is_valid(self) -> None:
         """It can be read, and says of each product what the archive had at some time."""
         for one in self._place.lockfile:
-            assert one.size in {len(content) for content in self._made[one.path.rpartition("/")[2]]}
+            assert one.size in {len(content) for content in self._made[one.uri.rpartition("/")[2]]}
 
 
 TestHistory = History.TestCase

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jwstsync.core.disk import FileState
 from jwstsync.core.layout import ProductPath
-from jwstsync.core.plan import Action, ActionKind, FileState
+from jwstsync.core.plan import Action, ActionKind
 from jwstsync.errors import UsageError
 from jwstsync.executors.aria2 import aria2_problem, aria2_text
 from tests.executors.script_host import PATIENCE, archive, fetch_of
@@ -18,7 +19,7 @@ from tests.executors.script_host import PATIENCE, archive, fetch_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
 
 URL = "https://mast.example"
 ROOT = "-mast Down'load $HOME"

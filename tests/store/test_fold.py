@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from jwstsync.core.disk import FileState
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import Lockfile
 from jwstsync.errors import LockfileError, StoreError
+from jwstsync.store.commit import landing_of_move
 from jwstsync.store.fold import fold, lockfile_name, recover, remember
 from jwstsync.store.journal import journal_folder
 from jwstsync.store.lockfiles import NO_LOCKFILE, lockfile_digest, read_lockfile, write_lockfile
 from jwstsync.store.owners import own_name
-from jwstsync.store.record import read_record
+from jwstsync.store.places import known_places, place_aside
+from jwstsync.store.record import WRITTEN, read_record, write_record
+from tests.core.strategies import sha256_of
 from tests.store.destination import NEW, OLD, Destination, entry, path_of, product
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from jwstsync.store.commit import Landing
 
 STEPS = ("fsync", "fdatasync", "link", "replace")
 
@@ -343,3 +349,70 @@ def test_same_name_in_other_case_takes_the_place(destination: Destination) -> No
     recover(destination.tree, destination.lockfile)
 
     assert read_lockfile(destination.lockfile)[0] == Lockfile.of([product()])
+
+
+def moved(destination: Destination, name: str, content: bytes, target: str) -> Landing:
+    """A product's file that is about to have another name."""
+    place = destination.place(name)
+    state = FileState(len(content), sha256_of(content), mtime_ns=place.stat().st_mtime_ns)
+    locked = replace(product(name, content), path=path_of(target))
+    return landing_of_move(place, locked, state, origin=WRITTEN, left=path_of(name))
+
+
+def same_but_for_the_bytes(destination: Destination) -> tuple[bytes, bytes]:
+    """Two locked files in place that only their bytes tell apart."""
+    contents = OLD, OLD[::-1]
+    for name, content in zip(("a.fits", "b.fits"), contents, strict=True):
+        os.utime(destination.put(content, name), ns=(1, 1))
+    products = [product(name, content) for name, content in zip(("a.fits", "b.fits"), contents, strict=True)]
+    write_lockfile(destination.lockfile, Lockfile.of(products))
+    return contents
+
+
+def test_a_file_is_not_taken_for_another_of_its_size_and_time(destination: Destination) -> None:
+    """A run that was cut off before a file had its new name has not moved it, whatever stands there."""
+    contents = same_but_for_the_bytes(destination)
+    before = destination.lockfile.read_bytes()
+    committer, _ = destination.committer(lockfile_digest(destination.lockfile))
+    committer.put_by(moved(destination, "a.fits", contents[0], "b.fits"), place_aside("mast:a"), stays=False)
+
+    assert recover(destination.tree, destination.lockfile) == 0
+    assert destination.lockfile.read_bytes() == before
+    assert read_record(destination.tree.record_file) == {}
+
+
+def test_a_file_that_made_room_is_locked_where_it_belongs(destination: Destination) -> None:
+    """A run that was cut off after another had taken its place, and before it had its own, loses neither."""
+    contents = same_but_for_the_bytes(destination)
+    committer, _ = destination.committer(lockfile_digest(destination.lockfile))
+    first, second = (
+        moved(destination, "a.fits", contents[0], "b.fits"),
+        moved(destination, "b.fits", contents[1], "a.fits"),
+    )
+    committer.put_by(first, place_aside(first.locked.uri), stays=False)
+    assert committer.commit([second]) == [None]
+
+    assert recover(destination.tree, destination.lockfile) == 1
+    locked, _ = read_lockfile(destination.lockfile)
+    assert {one.sha256: one.path for one in locked} == {
+        sha256_of(contents[0]): path_of("b.fits"),
+        sha256_of(contents[1]): path_of("a.fits"),
+    }
+    places = known_places(destination.tree, "../jwstsync.lock", [first.locked.uri])
+    [waiting] = places[first.locked.uri]
+    assert destination.tree.place(waiting).read_bytes() == contents[0]
+
+
+def test_what_a_file_has_left_is_forgotten(destination: Destination) -> None:
+    """Its old record goes, and the folders that only it was in, also if the run was cut off after the move."""
+    destination.put(OLD, "deep/er/a.fits")
+    line = replace(entry("deep/er/a.fits", OLD), mtime_ns=destination.place("deep/er/a.fits").stat().st_mtime_ns)
+    write_record(destination.tree.record_file, [line])
+    committer, _ = destination.committer(lockfile_digest(destination.lockfile))
+    assert committer.commit([moved(destination, "deep/er/a.fits", OLD, "a.fits")]) == [None]
+    assert destination.place("deep/er").is_dir()
+
+    assert recover(destination.tree, destination.lockfile) == 1
+    assert set(read_record(destination.tree.record_file)) == {path_of("a.fits")}
+    assert not destination.place("deep").exists()
+    assert destination.place("a.fits").read_bytes() == OLD

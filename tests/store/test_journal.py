@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jwstsync.errors import StoreError
 from jwstsync.store.journal import Journal, JournalLine, journal_folder, read_journal
 from jwstsync.store.record import format_entry
-from tests.core.strategies import locked_products
+from tests.core.strategies import locked_products, safe_paths
 from tests.store.destination import line, on_disk
 from tests.store.test_record import NONSENSE, entries
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 DIGEST = "0123456789abcdef" * 4
 A, B, C = line("a.fits"), line("b.fits"), line("c.fits")
-journal_lines = st.lists(st.builds(JournalLine, locked_products, entries), min_size=1, max_size=4)
+fetched = st.builds(JournalLine, locked_products, entries)
+moved = st.builds(JournalLine, locked_products, entries, st.none() | safe_paths, st.integers(0, 2**64 - 1))
+journal_lines = st.lists(fetched | moved, min_size=1, max_size=4)
 
 
 def only_file(folder: Path) -> Path:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from jwstsync.core.fetch import Fetch
     from jwstsync.core.layout import ProductPath
-    from jwstsync.core.plan import Fetch
 
 SIZES = {A: 2880, B: 5760, C: 2880}
 
