@@ -37,3 +37,7 @@ class Archive(Protocol):
     def whoami(self, token: str) -> Identity:
         """Whom the archive takes the owner of a token for: nobody, if it is not good, or not any more."""
         ...
+
+    def refusal(self, uri: str, token: str) -> str | None:
+        """In which words the owner of a token is refused a product; None where they are not, as far as can be told."""
+        ...

@@ -189,6 +189,39 @@ def _may_see_token(url: str, archive: str) -> bool:
         return False
 
 
+def ask_for_product(session: Session, address: str, token: str, timeout: float) -> str | None:
+    """How a product is refused to the owner of a token, such as ``401 Unauthorized``; None where it is not.
+
+    One byte of it is asked for; redirects are followed, without the token where they must not see it.
+
+    Args:
+        session: By which it is asked for.
+        address: Where the product is.
+        token: The token.
+        timeout: Seconds for each answer.
+
+    Raises:
+        OSError: No answer comes.
+        ValueError: What comes is none, such as a redirect to nowhere.
+    """
+
+    def show(request: PreparedRequest) -> PreparedRequest:
+        if _may_see_token(str(request.url), address):
+            request.headers["Authorization"] = f"token {token}"
+        return request
+
+    url = address
+    one_byte = {"Range": "bytes=0-0", "Accept-Encoding": "identity"}
+    for _ in range(_REDIRECTS + 1):
+        asked = session.get(url, auth=show, headers=one_byte, stream=True, allow_redirects=False, timeout=timeout)
+        with asked as response:
+            if not response.is_redirect:
+                refused = response.status_code in _REFUSED
+                return f"{response.status_code} {response.reason}" if refused else None
+            url = urljoin(url, response.headers["Location"])
+    return None
+
+
 def _identity_of(answer: object, token: str) -> Identity:
     facts = answer if isinstance(answer, dict) else {}
     if not isinstance(facts.get("anon"), bool):

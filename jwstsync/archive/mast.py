@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote_plus
 
 import requests
 
-from jwstsync.archive.auth import Identity, ask_who, hidden
+from jwstsync.archive.auth import Identity, ask_for_product, ask_who, hidden
 from jwstsync.archive.quiet import no_warnings
 from jwstsync.archive.rows import Table, keyword_records, records, table_of
 from jwstsync.archive.transport import CONNECT_TIMEOUT, Allowance, PoliteAdapter
@@ -105,6 +106,21 @@ class MastArchive:
                 return ask_who(session, f"{self._url}/whoami", token)
         except Exception as error:  # noqa: BLE001 - as below; the texts of its causes may hold the token
             raise ArchiveError(hidden(f"{self._url}/whoami: {_told(error, allowance.timeout)}", token)) from None
+
+    def refusal(self, uri: str, token: str) -> str | None:
+        """In which words the owner of a token is refused a product; None where they are not.
+
+        Not through astroquery either. One byte is asked for, as a download asks, and no more than headers read. That
+        there is no answer, or another one, is no refusal: a download will find out what it means.
+        """
+        address = f"{self._url}/api/v0.1/Download/file?uri={quote_plus(uri, safe=':/')}"
+        try:
+            with requests.Session() as session:
+                session.headers["User-Agent"] = f"{self._agent} {session.headers['User-Agent']}"
+                said = ask_for_product(session, address, token, min(self._timeout, WHOAMI_TIMEOUT))
+        except (OSError, ValueError):
+            return None
+        return None if said is None else f"the archive answered {hidden(said, token)}"
 
     def _products_of(self, batch: Sequence[int]) -> list[ProductRow]:
         def ask(client: _Client) -> list[ProductRow]:

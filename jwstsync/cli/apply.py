@@ -270,7 +270,7 @@ class _Call:
         self._fetched_bytes += result.fetched
         self._unconfirmed += result.unconfirmed
         self._tell_product(_product_event(result.action, result.outcome, result.error))
-        if result.outcome == "failed" and not self._output.as_json:
+        if result.outcome == "failed" and not result.refused and not self._output.as_json:
             self._output.warning(f"failed: {result.action.path}: {result.error}")
 
     def _tell_product(self, event: dict[str, object]) -> None:
@@ -285,8 +285,10 @@ class _Call:
             self._tell_product(_refused_event(one))
         stopped = code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
         self._output.answer(report_line(report, stopped=stopped))
-        for line in refusal_lines(report):
+        for line in refusal_lines(report, "withheld"):
             self._output.message(line)
+        for line in () if self._output.as_json else refusal_lines(report, "failed"):
+            self._output.warning(line)
         remaining = remaining_line(report)
         if remaining is not None and not stopped:
             self._output.message(remaining)

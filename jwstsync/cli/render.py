@@ -15,6 +15,7 @@ from jwstsync.core.withheld import access_text, withheld_text
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from jwstsync.core.documents import OutcomeName
     from jwstsync.core.manifest import Manifest
     from jwstsync.core.rounds import Verification
     from jwstsync.sync.report import Report, Result
@@ -230,14 +231,19 @@ def remaining_line(report: Report) -> str | None:
     return f"left: {counted(len(left), 'product')}{to_fetch}; run again to go on"
 
 
-def refusal_lines(report: Report) -> Iterator[str]:
-    """What the archive would not give out, though it was asked for it: a line a proposal, in the archive's words."""
+def refusal_lines(report: Report, outcome: OutcomeName) -> Iterator[str]:
+    """What the archive would not give out, though it was asked for it: a line a proposal, in the archive's words.
+
+    Args:
+        report: How the run ended.
+        outcome: What that counts as: ``withheld`` or ``failed``.
+    """
     refused: dict[int, list[Result]] = {}
     for result in report.results:
-        if result.outcome == "withheld" and result.action.kind is not ActionKind.WITHHOLD:
+        if result.refused and result.outcome == outcome:
             refused.setdefault(result.action.proposal, []).append(result)
     for proposal, results in sorted(refused.items()):
-        yield f"withheld: {counted(len(results), 'product')} of proposal {proposal}: {results[0].error}"
+        yield f"{outcome}: {counted(len(results), 'product')} of proposal {proposal}: {results[0].error}"
 
 
 def report_line(report: Report, *, stopped: bool) -> str:

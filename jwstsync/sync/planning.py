@@ -156,6 +156,10 @@ class Question:
         self.feedback.phase(f"asking {self.manifest.archive.url} about the token")
         return self._asked().whoami(token)
 
+    def refusal(self, uri: str, token: str) -> str | None:
+        """In which words the archive refuses a product to the owner of a token; None where it does not."""
+        return self._asked().refusal(uri, token)
+
     def _asked(self) -> Archive:
         return self.archive or open_archive(self.manifest.archive.url, self.manifest.archive.timeout)
 

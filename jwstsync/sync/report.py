@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jwstsync.core.plan import ActionKind
 from jwstsync.core.retry import HOST_FAILURES
 from jwstsync.errors import ExitCode, gravest
-from jwstsync.executors import Cause
+from jwstsync.executors import REFUSALS, Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +36,14 @@ class Result:
     cause: Cause | None = None
     fetched: int = 0
     unconfirmed: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the archive would not give out what it was asked for, because nobody without a right may have it."""
+        if self.action.kind is ActionKind.WITHHOLD:
+            return False
+        exclusive = self.action.wanted is not None and not self.action.wanted.public
+        return self.outcome == "withheld" or (exclusive and self.cause in REFUSALS)
 
 
 @dataclass(frozen=True, slots=True)

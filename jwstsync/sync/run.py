@@ -30,6 +30,7 @@ from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked, l
 from jwstsync.sync.pruning import pruned
 from jwstsync.sync.recording import Recording
 from jwstsync.sync.report import Report, Result, report_of
+from jwstsync.sync.rights import rights_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +86,7 @@ class Run:
         self._folded_at_stop = False
         self._executor: Fetching | None = None
         self._stopping = self._out_of_time = False
-        self._begun = False
+        self._begun = self._rights_are_checked = False
 
     @property
     def keeps_lockfile(self) -> bool:
@@ -108,6 +109,18 @@ class Run:
         problem = limit_problem(self.plan, self._manifest, self._question.prune)
         if problem is not None:
             raise LimitError(problem)
+        self._check_rights()
+
+    def _check_rights(self) -> None:
+        """Where all has to come or nothing, has the archive asked once for each proposal's exclusive products."""
+        token = self._token.find() if self._token.sought else None
+        if self._rights_are_checked or token is None or self._manifest.archive.exclusive_access != "error":
+            return
+        self._feedback.phase(f"asking {self._manifest.archive.url} for the exclusive products")
+        problem = rights_problem(self.plan, lambda uri: self._question.refusal(uri, token), self._clock.mjd())
+        if problem is not None:
+            raise TokenError(problem)
+        self._rights_are_checked = True
 
     def stop(self) -> None:
         """Ends `carry_out` soon, keeping what is done. May be called from a signal handler, or another thread."""

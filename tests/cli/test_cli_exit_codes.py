@@ -70,6 +70,36 @@ def test_rights_that_all_hangs_on(desk: Desk) -> None:
     assert desk.call("plan").code == ExitCode.OK
 
 
+def test_rights_that_a_token_has_not(desk: Desk, archive: Sandbox) -> None:
+    """With "error" the archive is asked for one byte of one product of each proposal, and nothing is fetched."""
+    desk.write(with_access("error").replace("_i2d.fits", "_*.fits"))
+    desk.set(MAST_API_TOKEN=STRANGER_TOKEN)
+    before, heard = desk.snapshot(), len(archive.requests)
+    refused = desk.call("apply")
+    [asked] = [one for one in archive.requests[heard:] if one.uri]
+
+    assert refused.code == ExitCode.TOKEN
+    assert refused.err.startswith(f"jwstsync: exclusive access: fetch {product_name(EXCLUSIVE, 'cal')}, ")
+    assert ": the archive answered 401 Unauthorized; expected a token with the right\n" in refused.err
+    assert len(refused.err.splitlines()) == 1
+    assert asked.uri == f"mast:JWST/product/{product_name(EXCLUSIVE, 'cal')}"
+    assert asked.headers["Range"] == "bytes=0-0"
+    assert desk.snapshot() == before
+
+
+def test_refusals_are_told_once_a_proposal(desk: Desk) -> None:
+    """With "fetch" all exclusive products of a proposal fail for one reason; programs hear of each."""
+    desk.write(with_access("fetch").replace("_i2d.fits", "_*.fits"))
+    desk.set(MAST_API_TOKEN=STRANGER_TOKEN)
+    refused, again = desk.call("apply"), desk.call("apply", "--json")
+
+    assert (refused.code, again.code) == (ExitCode.TOKEN, ExitCode.TOKEN)
+    [line] = [line for line in refused.err.splitlines() if "failed" in line]
+    assert line.startswith(f"jwstsync: failed: 4 products of proposal {EXCLUSIVE}: the archive answered 401 ")
+    assert [one["outcome"] for one in again.events if one["type"] == "product"] == ["failed"] * 4
+    assert again.err == ""
+
+
 def test_a_token_that_can_not_be_one(desk: Desk) -> None:
     """It is refused before it is sent, and never repeated."""
     desk.write(CLOSED)

@@ -114,6 +114,7 @@ class FakeArchive:
         checked: The tokens whose owners were asked for.
         refused: The tokens that are not good any more.
         knows_nobody: Whether it can not say whose a token is.
+        probed: The file names of the products that were asked for just to see whether they can be had.
         troubles: What happens to the download of a product in place of success.
     """
 
@@ -129,6 +130,7 @@ class FakeArchive:
         self.checked: list[str] = []
         self.refused: set[str] = set()
         self.knows_nobody = False
+        self.probed: list[str] = []
         self.troubles: dict[str, Cause] = {}
 
     def add(self, *products: Product) -> None:
@@ -159,6 +161,12 @@ class FakeArchive:
         if self.knows_nobody:
             raise ArchiveError("whoami: down for maintenance")
         return Identity(anonymous=token in self.refused, name="Somebody")
+
+    def refusal(self, uri: str, token: str) -> str | None:
+        """How a product is refused."""
+        self.probed.append(uri.rpartition("/")[2])
+        product = self.holdings.get(self.probed[-1])
+        return "401" if product is not None and not product.public and token != RIGHT else None
 
     def keywords(self, service: str, proposal_id: int) -> list[KeywordRow]:
         """What a service knows of its instrument's files."""

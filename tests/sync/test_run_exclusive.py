@@ -35,6 +35,14 @@ def with_access(place: Place, access: str, token: str | None) -> None:
     place.settings = Settings(token=token, keyring=False)
 
 
+def mjd(now: float) -> Clock:
+    """A clock whose calendar shows this time."""
+    return Clock(mjd=lambda: now)
+
+
+PASSED = "its release date 2027-02-04 has passed: files take a while to move to the public store"
+
+
 @pytest.mark.parametrize("access", ["auto", "fetch", "error"])
 def test_who_has_the_right_gets_it(place: Place, access: str) -> None:
     """With a good token an exclusive product is one like the others."""
@@ -81,9 +89,48 @@ def test_error_refuses_the_run_without_a_token(place: Place) -> None:
     assert (place.files, place.archive.sent, place.lock.exists()) == ({}, [], False)
 
 
-def test_error_fails_what_a_strangers_token_can_not_get(place: Place) -> None:
-    """That a token has not the right is only seen when it is tried: exit code 8, and the product is not locked."""
+def test_error_refuses_the_run_with_a_strangers_token(place: Place) -> None:
+    """That a token has not the right is found out before anything is fetched: exit code 8, a line a proposal."""
+    others = [Product(f"x{number}_cal.fits", fits("x"), public=False) for number in range(3)]
+    place.archive.add(*others, Product(Y, fits("y"), proposal=2, public=False))
     with_access(place, "error", STRANGER)
+
+    with pytest.raises(TokenError) as caught:
+        place.apply(clock=mjd(61_439))
+    first = "fetch x0_cal.fits, fetch x1_cal.fits, fetch x2_cal.fits, fetch x_cal.fits of proposal 1"
+    ends = "can not be had: 401; expected a token with the right"
+    assert str(caught.value).splitlines() == [
+        f"exclusive access: {first} {ends}",
+        f"exclusive access: fetch {Y} of proposal 2 {ends}",
+    ]
+    assert place.archive.probed == ["x0_cal.fits", Y]
+    assert (place.files, place.archive.sent, place.lock.exists()) == ({}, [], False)
+
+
+def test_error_says_where_a_release_date_has_passed(place: Place) -> None:
+    """As everywhere: files take a while to move to the public store."""
+    with_access(place, "error", STRANGER)
+
+    with pytest.raises(TokenError, match=rf"401; {PASSED}; expected a token"):
+        place.apply(clock=mjd(61_441))
+
+
+@pytest.mark.parametrize(("access", "probed"), [("auto", []), ("fetch", []), ("error", [X])])
+def test_only_where_all_depends_on_it_is_asked_before(place: Place, access: str, probed: list[str]) -> None:
+    """Once, however often the run is checked, and then everything comes; the other modes find out as they fetch."""
+    with_access(place, access, RIGHT)
+    with place.open_run() as current:
+        current.check()
+        assert {result.outcome for result in current.carry_out()} == {"done"}
+    assert place.archive.probed == probed
+    place.apply()
+    assert place.archive.probed == probed
+
+
+def test_a_right_that_ends_meanwhile_fails_what_it_was_for(place: Place) -> None:
+    """What was given out before and is refused then fails: exit code 8, and the product is not locked."""
+    with_access(place, "error", RIGHT)
+    place.archive.troubles[X] = Cause.UNAUTHORIZED
     report = place.apply()
 
     assert report.exit_code is ExitCode.TOKEN
@@ -123,14 +170,6 @@ def test_a_withheld_product_says_when_it_will_be_public(place: Place) -> None:
 
     assert withheld.wanted is not None
     assert withheld.wanted.released_at == 61_440
-
-
-def mjd(now: float) -> Clock:
-    """A clock whose calendar shows this time."""
-    return Clock(mjd=lambda: now)
-
-
-PASSED = "its release date 2027-02-04 has passed: files take a while to move to the public store"
 
 
 @pytest.mark.parametrize(
