@@ -406,6 +406,7 @@ ask() { # for the queue, until something fails; leaves codes, statuses and targe
     code=$?
     child='' answered=()
     while read -r status target; do
+        target=${target%$'\r'} # of a curl for Windows
         number=${queue[k]} k=$((k + 1))
         answered+=("$number")
         codes[number]=0 statuses[number]=$status targets[number]=$target

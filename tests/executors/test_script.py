@@ -380,6 +380,16 @@ def test_tells_curl_nothing_that_old_ones_do_not_know(host: Host) -> None:
     assert 'write-out = "%{http_code} %{redirect_url}\\n"' in noted.read_text(encoding="utf-8")
 
 
+def test_runs_with_a_curl_for_windows(host: Host) -> None:
+    """A curl that ends lines as Windows does, as in Git Bash, points nowhere by that."""
+    curl = shutil.which("curl")
+    host.command("curl", f"#!{BASH}\nset -o pipefail; {curl} \"$@\" | sed $'s/$/\\r/'\n")
+    with archive(*NAMES) as sandbox:
+        host.write([fetch_of(name, sandbox.content(name), md5=True) for name in NAMES], sandbox.url)
+        assert host.run().returncode == 0
+        assert len(sandbox.requests) == len(NAMES)
+
+
 def test_same_fetches_make_the_same_text() -> None:
     """The text depends on the fetches, the archive and the root alone."""
     one, two = fetch_of("one.fits", b"1", md5=True), fetch_of("two.fits", b"2", pinned=True)
