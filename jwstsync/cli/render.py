@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jwstsync.cli.text import counted, name_of
 from jwstsync.core.amounts import size_text
-from jwstsync.core.orphans import left_texts
+from jwstsync.core.orphans import spared_texts
 from jwstsync.core.plan import MARKS, TRANSFERS, Action, ActionKind, Plan
 from jwstsync.core.selection import kind_of
 from jwstsync.core.withheld import access_text, withheld_text
@@ -180,7 +180,7 @@ def notes(plan: Plan) -> Iterator[str]:
         yield f"note: rule {rule} takes no listed product"
     if plan.stale:
         yield f"note: {counted(plan.stale, 'product')} marked stale, which the archive is going to make anew"
-    yield from left_texts(plan.left)
+    yield from spared_texts(plan.spared)
 
 
 def proposal_names(manifest: Manifest) -> dict[int, str | None]:

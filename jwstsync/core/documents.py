@@ -30,7 +30,7 @@ BasisName = Literal["checksum", "version", "size"]
 ActionName = Literal["keep", "fetch", "update", "repair", "adopt", "move", "withhold", "drop", "prune"]
 LeftoverName = Literal["trash", "parts", "versions"]
 FormatName = Literal["sha256sums", "csv", "parquet", "uris"]
-LeftName = Literal["changed", "adopted", "foreign", "linked"]
+SparedName = Literal["changed", "adopted", "foreign", "linked"]
 OutcomeName = Literal["done", "failed", "deferred", "withheld"]
 
 
@@ -108,12 +108,12 @@ class ErrorEntry(TypedDict):
 
 
 @with_config(_CLOSED)
-class LeftEntry(TypedDict):
+class SparedEntry(TypedDict):
     """A file that nothing locks, and that is not pruned though that was asked for."""
 
     path: str
     why: Annotated[
-        LeftName,
+        SparedName,
         Field(
             description="not as jwstsync wrote it; not written by it; not known to it, but beside what is pruned; "
             "a link, or reached through one"
@@ -143,7 +143,7 @@ class PlanDocument(TypedDict):
     stale: Annotated[int, Field(description="how many of the products wait to be made anew in the archive")]
     idle_rules: Annotated[list[str], Field(description="the rules that take no listed product")]
     warnings: Annotated[list[str], Field(description="what could not be found out, and what was done without it")]
-    left: Annotated[list[LeftEntry], Field(description="what is not pruned, though nothing locks it (--prune)")]
+    spared: Annotated[list[SparedEntry], Field(description="what is not pruned, though nothing locks it (--prune)")]
     doubt: Annotated[str | None, Field(description="why nothing is pruned at all (--prune)")]
 
 
@@ -241,7 +241,7 @@ def plan_document(
         "stale": plan.stale,
         "idle_rules": list(plan.goal.idle_rules),
         "warnings": [*plan.goal.warnings, *filter(None, (plan.token_problem, plan.access_problem))],
-        "left": [{"path": one.path, "why": one.why} for one in plan.left],
+        "spared": [{"path": one.path, "why": one.why} for one in plan.spared],
         "doubt": plan.doubt,
     }
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from jwstsync.core.layout import same_place
-from jwstsync.core.plan import Action, ActionKind, Left, Reason
+from jwstsync.core.plan import Action, ActionKind, Reason, Spared
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -97,20 +97,20 @@ def with_prunes(
         beside: The files of nobody in the folders of those that are pruned.
     """
     pruned: list[Remembered] = []
-    left: list[Left] = []
+    spared: list[Spared] = []
     for one in orphans:
         if state := disk.get(one.path):
             why = _why_it_stays(one, state, is_linked=one.path in linked)
             if why is None:
                 pruned.append(one)
             else:
-                left.append(Left(one.path, why))
-    left += [Left(path, "foreign") for path in beside]
+                spared.append(Spared(one.path, why))
+    spared += [Spared(path, "foreign") for path in beside]
     dropped = {action.path: action for action in plan.of(ActionKind.DROP)}
     prunes = [_prune(one, disk[one.path], dropped.pop(one.path, None)) for one in pruned]
     kept = [action for action in plan.actions if action.kind is not ActionKind.DROP]
     actions = sorted((*kept, *dropped.values(), *prunes), key=lambda action: (action.proposal, action.uri, action.path))
-    return replace(plan, actions=tuple(actions), left=tuple(left))
+    return replace(plan, actions=tuple(actions), spared=tuple(spared))
 
 
 def _why_it_stays(
@@ -139,7 +139,7 @@ def prune_problem(plan: Plan, prune: Prune) -> str | None:
     return f"prune: {count} files, of {locked} that are locked; expected --max-prune {count} if so many are meant"
 
 
-def left_texts(left: Iterable[Left]) -> Iterator[str]:
+def spared_texts(spared: Iterable[Spared]) -> Iterator[str]:
     """What stays of what nothing locks, in words: a few names for each reason."""
     reasons = {
         "changed": "changed since jwstsync wrote them",
@@ -147,7 +147,7 @@ def left_texts(left: Iterable[Left]) -> Iterator[str]:
         "foreign": "not jwstsync's, beside what is pruned",
         "linked": "links, or reached through one",
     }
-    listed = list(left)
+    listed = list(spared)
     counts = Counter[str](one.why for one in listed)
     for why, words in reasons.items():
         names = [one.path for one in listed if one.why == why][:5]

@@ -185,7 +185,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Spared:
     """A file that nothing locks and that is not pruned, and why."""
 
     path: ProductPath
@@ -201,7 +201,7 @@ class Plan:
         goal: What the set should hold.
         token_problem: Why the user's token, where one is needed, is refused.
         access_problem: What is wanted of exclusive products and can not be had.
-        left: What nothing locks and stays all the same, where files are to be pruned.
+        spared: What nothing locks and stays all the same, where files are to be pruned.
         doubt: Why nothing is pruned, though it was asked for.
     """
 
@@ -209,7 +209,7 @@ class Plan:
     goal: Goal
     token_problem: str | None = None
     access_problem: str | None = None
-    left: Sequence[Left] = ()
+    spared: Sequence[Spared] = ()
     doubt: str | None = None
 
     def of(self, *kinds: ActionKind) -> list[Action]:

@@ -91,7 +91,7 @@ def test_pruning_for_programs(synced: Desk) -> None:
         ("prune", "orphan"),
         ("drop", "unselected"),
     }
-    assert (document["left"], document["doubt"]) == ([{"path": product_path(FIRST, "rate"), "why": "changed"}], None)
+    assert (document["spared"], document["doubt"]) == ([{"path": product_path(FIRST, "rate"), "why": "changed"}], None)
     events = synced.call("apply", "--prune", "--json").events
     assert all(fits(schemas[1], event) for event in events)
     told = sorted((one["action"], one["outcome"]) for one in events if one["type"] == "product")

@@ -11,8 +11,8 @@ from jwstsync.core.disk import FileState, Remembered
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import Lockfile
-from jwstsync.core.orphans import Prune, doubt, left_texts, prune_problem, unwanted, with_prunes
-from jwstsync.core.plan import Action, ActionKind, Left, Plan, Reason, decide
+from jwstsync.core.orphans import Prune, doubt, prune_problem, spared_texts, unwanted, with_prunes
+from jwstsync.core.plan import Action, ActionKind, Plan, Reason, Spared, decide
 from jwstsync.core.selection import Refused
 from tests.core.strategies import (
     NEW,
@@ -103,14 +103,14 @@ def test_only_what_was_written_and_is_unchanged_is_pruned(one: Remembered, state
     """The rest stays, and is told."""
     plan = with_prunes(Plan((), Goal({})), [one], {PATH: state})
     assert [action.kind for action in plan.actions] == ([] if why else [ActionKind.PRUNE])
-    assert [left.why for left in plan.left] == ([why] if why else [])
+    assert [one.why for one in plan.spared] == ([why] if why else [])
 
 
 def test_links_and_strangers_stay() -> None:
     """And what is gone is nothing at all."""
     gone, there = remembered("gone"), remembered()
     plan = with_prunes(Plan((), Goal({})), [gone, there], {PATH: hashed(OLD)}, {PATH}, [ELSEWHERE])
-    assert (plan.actions, plan.left) == ((), (Left(PATH, "linked"), Left(ELSEWHERE, "foreign")))
+    assert (plan.actions, plan.spared) == ((), (Spared(PATH, "linked"), Spared(ELSEWHERE, "foreign")))
 
 
 def test_what_a_prune_says_of_itself() -> None:
@@ -165,9 +165,9 @@ def test_the_guard(prunes: int, locked_too: int, most: int | None, *, refused: b
 
 def test_what_stays_is_named() -> None:
     """A few of each kind, and how many more there are."""
-    left = [*(Left(ProductPath(str(n)), "changed") for n in range(1006)), Left(ELSEWHERE, "adopted")]
-    assert list(left_texts(left)) == [
+    left = [*(Spared(ProductPath(str(n)), "changed") for n in range(1006)), Spared(ELSEWHERE, "adopted")]
+    assert list(spared_texts(left)) == [
         "not pruned: 1,006 changed since jwstsync wrote them: 0, 1, 2, 3, 4 and 1,001 more",
         f"not pruned: 1 not written by jwstsync, but found in place: {ELSEWHERE}",
     ]
-    assert list(left_texts([])) == []
+    assert list(spared_texts([])) == []

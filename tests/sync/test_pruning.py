@@ -9,7 +9,7 @@ import pytest
 
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.orphans import Prune
-from jwstsync.core.plan import ActionKind, Left
+from jwstsync.core.plan import ActionKind, Spared
 from jwstsync.errors import DifferencesError, ExitCode, LimitError
 from jwstsync.store.record import read_record
 from jwstsync.store.tree import Tree
@@ -78,9 +78,9 @@ def test_changed_adopted_and_foreign_files_stay(place: Place) -> None:
 
     assert told(found) == {C: "prune orphan"}
     here, there = "JWST/jw00001", "JWST/jw00002"
-    assert list(found.left) == [
-        Left(ProductPath(f"{here}/{B}"), "changed"),
-        Left(ProductPath(f"{there}/mine.txt"), "foreign"),
+    assert list(found.spared) == [
+        Spared(ProductPath(f"{here}/{B}"), "changed"),
+        Spared(ProductPath(f"{there}/mine.txt"), "foreign"),
     ]
     assert place.diary.phases[-1] == "hashing 2 files"
     assert outcomes(place.apply(prune=PRUNE)) == {C: "done"}
@@ -97,7 +97,7 @@ def test_adopted_files_stay(tmp_path: Path) -> None:
     found = place.plan(prune=PRUNE)
 
     assert told(found) == {B: "drop unselected"}
-    assert list(found.left) == [Left(ProductPath(f"JWST/jw00001/{B}"), "adopted")]
+    assert list(found.spared) == [Spared(ProductPath(f"JWST/jw00001/{B}"), "adopted")]
     place.apply(prune=PRUNE)
     assert (set(place.files), place.locked, place.trash) == ({A, B}, {A}, [])
 
@@ -212,7 +212,7 @@ def test_links_are_not_pruned(place: Place, tmp_path: Path) -> None:
     place.file(C, 2).parent.symlink_to(tmp_path / "c")
 
     found = place.plan(prune=PRUNE)
-    assert (told(found), {one.why for one in found.left}) == ({}, {"linked"})
+    assert (told(found), {one.why for one in found.spared}) == ({}, {"linked"})
     assert place.apply(prune=PRUNE).exit_code is ExitCode.OK
     assert [place.file(B).read_bytes(), place.file(C, 2).read_bytes()] == [fits("b", 2), fits("c")]
 
