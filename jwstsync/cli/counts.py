@@ -11,7 +11,7 @@ from jwstsync.cli.text import name_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
 
 
 @dataclass(slots=True)

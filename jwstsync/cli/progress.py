@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol, Self
 
     from jwstsync.cli.output import Output
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
 
     class _Display(Protocol):
         def close(self) -> None: ...

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
 
 
 def with_a_chance(waiting: Iterable[Fetch], refused: Fetch) -> tuple[list[Fetch], list[Fetch]]:

@@ -5,18 +5,20 @@ Pure: the caller observes the disk (and hashes what `paths_to_hash` names) befor
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
+from jwstsync.core.fetch import Fetch
 from jwstsync.core.layout import TRASH, version_folder
 from jwstsync.core.lockfile import LockedProduct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from jwstsync.core.disk import FileState
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import Lockfile
@@ -67,21 +69,6 @@ TRANSFERS = frozenset({ActionKind.FETCH, ActionKind.UPDATE, ActionKind.REPAIR})
 """The actions that download."""
 DIFFERENCES = frozenset(ActionKind) - {ActionKind.KEEP, ActionKind.WITHHOLD}
 """The actions that `apply` would carry out."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """What stands at a path: size in bytes, and the hashes as far as known.
-
-    ``untouched`` says that size and modification time are as they were when the file was written here or last hashed;
-    ``mtime_ns`` is that time, for whoever remembers the hashes.
-    """
-
-    size: int
-    sha256: str | None = None
-    md5: str | None = None
-    untouched: bool = False
-    mtime_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,85 +156,6 @@ class Action:
         if self.locked is None or self.present is None or self.present.sha256 != self.locked.sha256:
             return TRASH
         return version_folder(self.locked.cal_ver, self.locked.sha256) if self.on_update == "keep" else None
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """The bytes that are wanted at a path.
-
-    Attributes:
-        wanted: The product as the archive states it.
-        pinned: What is locked, where exactly these bytes will do.
-        replaces: Whether an older version gives way, whatever its size.
-        aside: The folder below the state folder that takes what stands at the path; None where nobody will miss it.
-    """
-
-    wanted: Selected
-    pinned: LockedProduct | None = None
-    replaces: bool = False
-    aside: str | None = TRASH
-
-    @property
-    def uri(self) -> str:
-        """The product's name in the archive."""
-        return self.wanted.uri
-
-    @property
-    def path(self) -> ProductPath:
-        """Where the bytes belong below the root."""
-        return self.wanted.path
-
-    @property
-    def size(self) -> int | None:
-        """How many bytes are expected; not certain unless pinned."""
-        return self.pinned.size if self.pinned else self.wanted.size
-
-    @property
-    def sha256(self) -> str | None:
-        """The hash that the bytes must have."""
-        return self.pinned.sha256 if self.pinned else None
-
-    @property
-    def md5(self) -> str | None:
-        """The checksum that the archive states."""
-        return self.wanted.md5
-
-    @property
-    def pinned_md5(self) -> str | None:
-        """The MD5 that the bytes have if they have the hash that they must have; it need not be taken then."""
-        return self.pinned.md5 if self.pinned else None
-
-    def locks(self, *, size: int, sha256: str, md5: str) -> LockedProduct:
-        """The lockfile's entry once these bytes are in place."""
-        if self.pinned:
-            return self.refreshed(self.pinned)
-        stated = self.wanted.size
-        return LockedProduct(
-            uri=self.uri,
-            path=self.path,
-            proposal=self.wanted.proposal,
-            size=size,
-            sha256=sha256,
-            md5=md5 if md5 == self.wanted.md5 else None,
-            stated_size=stated if stated != size else None,
-            cal_ver=self.wanted.cal_ver,
-            crds_ctx=self.wanted.crds_ctx,
-        )
-
-    def refreshed(self, locked: LockedProduct) -> LockedProduct:
-        """The same bytes, with what manifest and archive say of them now; what was known stays known.
-
-        The context comes with the keywords' version, which takes the place of the listing's.
-        """
-        context_is_new = locked.crds_ctx is None and self.wanted.crds_ctx is not None
-        cal_ver = self.wanted.cal_ver if context_is_new else locked.cal_ver
-        return replace(
-            locked,
-            path=self.path,
-            proposal=self.wanted.proposal,
-            cal_ver=cal_ver or locked.cal_ver or self.wanted.cal_ver,
-            crds_ctx=locked.crds_ctx or self.wanted.crds_ctx,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,13 +294,3 @@ def _decide_locked(locked: LockedProduct, state: FileState | None) -> tuple[Acti
     if state.size < locked.size:
         return ActionKind.REPAIR, Reason.TRUNCATED
     return ActionKind.REPAIR, Reason.DAMAGED if state.untouched else Reason.MODIFIED
-
-
-def queue_order(fetches: Iterable[Fetch]) -> list[Fetch]:
-    """The order to fetch in: the largest first, so that none is left alone at the end; else by observation."""
-    return sorted(fetches, key=lambda fetch: (-(fetch.size or 0), _observation(fetch), fetch.path))
-
-
-def _observation(fetch: Fetch) -> str:
-    """The observation of a product; a lockfile does not tell, but a file's name is it and what kind of file it is."""
-    return fetch.wanted.obs_id or fetch.path.rpartition("/")[2].rpartition("_")[0]

@@ -11,8 +11,8 @@ from jwstsync.store.files import DISK_FULL
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from jwstsync.core.fetch import Fetch
     from jwstsync.core.lockfile import LockedProduct
-    from jwstsync.core.plan import Fetch
 
 
 class Cause(StrEnum):

@@ -19,7 +19,7 @@ from jwstsync.executors.pacing import Timing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
     from jwstsync.executors import Watch
     from jwstsync.executors.server import Server
     from jwstsync.store.commit import Committer

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jwstsync.core.checksums import Trust
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
     from jwstsync.executors import Watch
     from jwstsync.executors.pacing import Timing
     from jwstsync.executors.server import Server

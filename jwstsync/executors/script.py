@@ -19,7 +19,7 @@ from jwstsync.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
 
 _UNKNOWN = _NOWHERE = "-"  # tabs next to each other are one to the shell's `read`, so no column may be empty
 _ADDS, _REPLACES = "+", "~"

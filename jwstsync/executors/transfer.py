@@ -21,7 +21,7 @@ from jwstsync.store.hashing import Hasher
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
     from jwstsync.store.commit import Landing
     from jwstsync.store.hashing import Digest
     from jwstsync.store.parts import Part, Range

@@ -11,7 +11,7 @@ from jwstsync.executors.answers import RefusalError
 
 if TYPE_CHECKING:
     from jwstsync.core.checksums import Trust
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
     from jwstsync.executors.transfer import Transfer
     from jwstsync.store.hashing import Digest
 

@@ -11,8 +11,8 @@ import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from jwstsync.core.disk import FileState
 from jwstsync.core.layout import STATE_FOLDER, VERSIONS, ProductPath
-from jwstsync.core.plan import FileState
 from jwstsync.errors import StoreError
 from jwstsync.store import record
 from jwstsync.store.files import disk_errors, make_folder, sync_folder, write_whole

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from jwstsync.executors import Watch
 
 if TYPE_CHECKING:
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
 
 
 class Feedback(Watch, Protocol):

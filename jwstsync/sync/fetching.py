@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jwstsync.core.plan import queue_order
+from jwstsync.core.fetch import queue_order
 from jwstsync.executors import REFUSALS, Deferred, Failed
 from jwstsync.sync.gather import AGENT
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from jwstsync.core.checksums import Trust
+    from jwstsync.core.fetch import Fetch
     from jwstsync.core.manifest import Manifest
-    from jwstsync.core.plan import Fetch
     from jwstsync.executors import Executor, Outcome
     from jwstsync.store.commit import Committer
     from jwstsync.store.parts import Parts

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jwstsync.core.disk import FileState
 from jwstsync.core.goal import goal_of
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import Access, FileState, decide, paths_to_hash
+from jwstsync.core.plan import Access, decide, paths_to_hash
 from jwstsync.core.selection import Selected, Selection
 from tests.benchmarks.large_archive import PROPOSAL, ROWS
 

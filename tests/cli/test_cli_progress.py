@@ -16,8 +16,8 @@ from jwstsync.cli.options import Globals
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Lines, Progress, Ticker
 from jwstsync.cli.text import time_text
+from jwstsync.core.fetch import Fetch
 from jwstsync.core.layout import ProductPath
-from jwstsync.core.plan import Fetch
 from jwstsync.core.selection import Selected
 
 if TYPE_CHECKING:

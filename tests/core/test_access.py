@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwstsync.core.access import with_a_chance
+from jwstsync.core.fetch import Fetch
 from jwstsync.core.layout import ProductPath
-from jwstsync.core.plan import Fetch
 from jwstsync.core.selection import Selected
 
 FETCHES = st.builds(

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from jwstsync.core.caom import KeywordRow
 from jwstsync.core.comparison import Basis, Change, changed_in_archive, changes, compared_by
+from jwstsync.core.disk import FileState
+from jwstsync.core.fetch import Fetch
 from jwstsync.core.goal import as_locked, goal_of
 from jwstsync.core.keywords import KeywordQuestion
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import ActionKind, Fetch, FileState, Plan, decide
+from jwstsync.core.plan import ActionKind, Plan, decide
 from jwstsync.core.selection import Selected, described, select
 from tests.core.listings import NIRCAM, listing_of, manifest_of, row
 from tests.core.strategies import NEW, OLD, PINNED, WITHOUT_TOKEN, digests, locked, md5_of, selected

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jwstsync.core.after import lockfile_after
+from jwstsync.core.disk import FileState
+from jwstsync.core.fetch import Fetch, queue_order
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import TRASH, ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import Access, Fetch, FileState, decide, queue_order
+from jwstsync.core.plan import Access, decide
 from tests.core.strategies import (
     FLIPPED,
     NEW,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jwstsync.core.fetch import Fetch, queue_order
 from jwstsync.core.layout import DEFAULT_LAYOUT, product_path
-from jwstsync.core.plan import Fetch, queue_order
 from tests.core.strategies import selected
 
 if TYPE_CHECKING:

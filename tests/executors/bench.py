@@ -8,8 +8,8 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from jwstsync.core.fetch import Fetch
 from jwstsync.core.layout import ProductPath
-from jwstsync.core.plan import Fetch
 from jwstsync.core.selection import Selected
 from jwstsync.executors import Done
 from jwstsync.executors.download import DownloadExecutor

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from jwstsync.core.fetch import Fetch
 from jwstsync.core.layout import TRASH, ProductPath
 from jwstsync.core.lockfile import LockedProduct
-from jwstsync.core.plan import Fetch
 from jwstsync.core.selection import Selected
 from jwstsync.executors.script import script_text
 from jwstsync.sandbox import Catalogue, Sandbox

@@ -20,7 +20,7 @@ from tests.executors.fault_server import PATIENCE, held, ranged, whole
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
     from jwstsync.executors import Outcome
     from tests.executors.bench import Bench
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
     from tests.executors.bench import Bench
     from tests.executors.fault_server import Answer, Gate
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jwstsync.core.fetch import Fetch
 from jwstsync.core.layout import ProductPath
-from jwstsync.core.plan import Fetch
 from jwstsync.core.selection import Selected
 from jwstsync.executors.running import WORTH_SHARING, Running
 from jwstsync.executors.transfer import Transfer, Version

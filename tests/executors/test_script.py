@@ -24,7 +24,7 @@ from jwstsync.store.formats import format_problem
 from tests.executors.script_host import BASH, ROOT, SCRIPT, Host, archive, fetch_of
 
 if TYPE_CHECKING:
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
     from jwstsync.sandbox import Sandbox
 
 URL = "https://mast.example"

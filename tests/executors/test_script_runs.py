@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jwstsync.core.plan import Fetch
+    from jwstsync.core.fetch import Fetch
     from jwstsync.sandbox import Sandbox
 
 PATIENCE = 30  # seconds, for what comes at once unless something is broken

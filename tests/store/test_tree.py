@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jwstsync.core.disk import FileState
 from jwstsync.core.layout import ProductPath
-from jwstsync.core.plan import FileState
 from jwstsync.errors import StoreError
 from jwstsync.store.fold import remember
 from jwstsync.store.record import read_suspects

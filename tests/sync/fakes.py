@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jwstsync.core.checksums import Trust
+    from jwstsync.core.fetch import Fetch
     from jwstsync.core.lockfile import Lockfile
     from jwstsync.core.manifest import Manifest
-    from jwstsync.core.plan import Fetch, Plan
+    from jwstsync.core.plan import Plan
     from jwstsync.executors import Executor, Watch
     from jwstsync.store.commit import Committer
     from jwstsync.store.parts import Parts
