@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import Lockfile
+    from jwstsync.core.offers import Left
     from jwstsync.core.selection import Selected
 
 
@@ -49,6 +50,7 @@ class Reason(StrEnum):
     DAMAGED = "damaged"
     MODIFIED = "modified"
     PRESENT = "present"
+    OFFERED = "offered"
     EXCLUSIVE_ACCESS = "exclusive_access"
     UNSELECTED = "unselected"
     GONE = "gone"
@@ -162,12 +164,14 @@ class Action:
 class Plan:
     """Every selected or locked product with its one action, by proposal and URI, and the goal behind it.
 
-    ``token_problem`` tells why the user's token, where one is needed, is refused.
+    ``token_problem`` tells why the user's token, where one is needed, is refused; ``left`` is what was found elsewhere
+    under a product's name, and is not taken.
     """
 
     actions: Sequence[Action]
     goal: Goal
     token_problem: str | None = None
+    left: Sequence[Left] = ()
 
     def of(self, *kinds: ActionKind) -> list[Action]:
         """The actions of these kinds."""
