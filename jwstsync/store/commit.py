@@ -47,6 +47,7 @@ class Landing:
         digest: Of the bytes.
         mtime_ns: The modification time of their file, in nanoseconds since 1970.
         aside: The folder below the state folder that takes what stands at the final name; None where it may be lost.
+        origin: Whether the file was written here, or adopted, which is never pruned.
     """
 
     part: Path | None
@@ -54,10 +55,17 @@ class Landing:
     digest: Digest
     mtime_ns: int
     aside: str | None = TRASH
+    origin: str = WRITTEN
 
 
 def landing_of_part(
-    part: Path, descriptor: int, locked: LockedProduct, digest: Digest, *, aside: str | None = TRASH
+    part: Path,
+    descriptor: int,
+    locked: LockedProduct,
+    digest: Digest,
+    *,
+    aside: str | None = TRASH,
+    origin: str = WRITTEN,
 ) -> Landing:
     """The landing of a part whose bytes were verified, once they are durable; it is open as ``descriptor``.
 
@@ -65,7 +73,7 @@ def landing_of_part(
         OSError: They can not be synced.
     """
     os.fsync(descriptor)
-    return Landing(part, locked, digest, os.fstat(descriptor).st_mtime_ns, aside)
+    return Landing(part, locked, digest, os.fstat(descriptor).st_mtime_ns, aside, origin)
 
 
 def landing_in_place(place: Path, locked: LockedProduct, digest: Digest) -> Landing:
@@ -74,7 +82,7 @@ def landing_in_place(place: Path, locked: LockedProduct, digest: Digest) -> Land
     Raises:
         OSError: It went away, or can not be synced.
     """
-    return Landing(None, locked, digest, _synced_mtime(place))
+    return Landing(None, locked, digest, _synced_mtime(place), origin=ADOPTED)
 
 
 class Committer:
@@ -147,7 +155,7 @@ class Committer:
             mtime_ns=landing.mtime_ns,
             sha256=landing.digest.sha256,
             md5=landing.digest.md5,
-            origin=ADOPTED if landing.part is None else WRITTEN,
+            origin=landing.origin,
         )
 
     def _put(self, landing: Landing, line: JournalLine) -> OSError | None:
