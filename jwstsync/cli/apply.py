@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from jwstsync.cli.compare import ALLOW_EMPTY, FROZEN, LOCKED, mode_of
+from jwstsync.cli.compare import ADOPT_FROM, ALLOW_EMPTY, FROZEN, LOCKED, mode_of
 from jwstsync.cli.ending import ending_of
 from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals_of, option
 from jwstsync.cli.output import Output
@@ -23,10 +23,9 @@ from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.errors import ExitCode, UsageError, gravest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from jwstsync.core.documents import OutcomeName
-    from jwstsync.core.plan import Action, Plan
+    from jwstsync.core.plan import Plan
     from jwstsync.core.selection import Refused
     from jwstsync.settings import Settings
     from jwstsync.sync.planning import Mode
@@ -42,6 +41,7 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
         ("jwstsync apply", "show the plan, ask, fetch what is missing"),
         ("jwstsync apply -y --limit 5", "try it with five files"),
         ("jwstsync apply --max-duration 5h", "for a night: end cleanly, go on tomorrow"),
+        ("jwstsync apply --adopt-from ~/old", "take what is there already, fetch the rest"),
         ("jwstsync apply --frozen", "exactly what is locked, without asking the archive"),
         ("jwstsync apply --script fetch.sh", "write a script for a host without Python"),
     ),
@@ -61,6 +61,8 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
     help="After so long, such as 5h or 1h30m, end and keep what is done.",
 )
 @option("--script", metavar="FILE", help="Write a bash + curl script that fetches the difference ('-': to stdout).")
+@ADOPT_FROM
+@option("--move", is_flag=True, help="Move files from there, in place of linking or copying them.")
 @LOCKED
 @FROZEN
 @ALLOW_EMPTY
@@ -81,6 +83,8 @@ def apply(
     limit: int | None,
     limit_rate: float | None,
     max_duration: float | None,
+    adopt_from: tuple[str, ...],
+    move: bool,
     lock_timeout: float,
     allow_empty: bool,
     **modes: bool,
@@ -89,10 +93,12 @@ def apply(
 
     In a terminal it shows the plan and asks; elsewhere it goes ahead.
     """
-    call = _Call(context, mode_of(context, modes), allow_empty=allow_empty)
+    if move and not adopt_from and context.get_parameter_source("move") is ParameterSource.COMMANDLINE:
+        raise UsageError("--move: expected --adopt-from DIR with it")
+    call = _Call(context, mode_of(context, modes), adopt_from, allow_empty=allow_empty, move=move)
     if script is None:
         return call.fetch(_Bounds(limit, limit_rate, max_duration, lock_timeout), yes=yes)
-    for name in ("limit", "limit_rate", "max_duration"):
+    for name in ("limit", "limit_rate", "max_duration", "adopt_from"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UsageError(f"--script and --{name.replace('_', '-')}: expected one of them")
     return call.write_script(script)
@@ -111,12 +117,16 @@ class _Bounds:
 class _Call:
     """One call of apply."""
 
-    def __init__(self, context: click.Context, mode: Mode, *, allow_empty: bool) -> None:
+    def __init__(
+        self, context: click.Context, mode: Mode, adopt_from: Sequence[str], *, allow_empty: bool, move: bool
+    ) -> None:
         self._context = context
         self._options = globals_of(context)
         self._output = Output(self._options)
         self._mode = mode
         self._allow_empty = allow_empty
+        self._adopt_from = adopt_from
+        self._move = move
         self._told: Counter[str] = Counter()
         self._fetched_bytes = self._unconfirmed = 0
 
@@ -198,6 +208,8 @@ class _Call:
                 lock_timeout=bounds.lock_timeout,
                 limit_rate=bounds.limit_rate,
                 max_duration=bounds.max_duration,
+                adopt_from=self._adopt_from,
+                move=self._move,
                 feedback=progress,
                 settings=self._may_ask(session) if ask else session.settings,
             ) as run,
@@ -238,7 +250,7 @@ class _Call:
     def _tell(self, result: Result) -> None:
         self._fetched_bytes += result.fetched
         self._unconfirmed += result.unconfirmed
-        self._tell_product(_product_event(result.action, result.outcome, result.error))
+        self._tell_product(_product_event(result))
         if result.outcome == "failed" and not self._output.as_json:
             self._output.warning(f"failed: {result.action.path}: {result.error}")
 
@@ -248,13 +260,15 @@ class _Call:
             self._output.event(event)
 
     def _tell_end(self, report: Report, code: ExitCode) -> int:
-        from jwstsync.cli.render import refusal_lines, remaining_line, report_line
+        from jwstsync.cli.render import brought_line, refusal_lines, remaining_line, report_line
 
         for one in report.plan.goal.refused:
             self._tell_product(_refused_event(one))
+        self._tell_left(report)
         stopped = code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
         self._output.answer(report_line(report, stopped=stopped))
-        for line in refusal_lines(report):
+        brought = brought_line(report)
+        for line in [*([brought] if brought else []), *refusal_lines(report)]:
             self._output.message(line)
         remaining = remaining_line(report)
         if remaining is not None and not stopped:
@@ -263,6 +277,14 @@ class _Call:
             self._output.message("what failed is tried again by: jwstsync apply")
         self._tell_summary(code, None)
         return code
+
+    def _tell_left(self, report: Report) -> None:
+        """Tells programs which files elsewhere stay where they are; people were told before."""
+        from jwstsync.core.documents import left_entry
+
+        if self._output.as_json:
+            for one in report.left:
+                self._output.event({"type": "left", **left_entry(one)})
 
     def _tell_summary(self, code: ExitCode, error: str | None) -> None:
         """The last line for programs."""
@@ -284,17 +306,19 @@ def _expected(run: Run, limit: int | None) -> tuple[int, int]:
     return len(transfers), sum(action.size or 0 for action in transfers)
 
 
-def _product_event(action: Action, outcome: OutcomeName, error: str | None) -> dict[str, object]:
+def _product_event(result: Result) -> dict[str, object]:
+    action = result.action
     return {
         "type": "product",
         "action": action.kind.value,
         "reason": action.reason.value if action.reason else None,
-        "outcome": outcome,
+        "outcome": result.outcome,
         "uri": action.uri,
         "path": action.path,
         "proposal": action.proposal,
         "size": action.size,
-        "error": error,
+        "source": result.source,
+        "error": result.error,
     }
 
 
@@ -308,5 +332,6 @@ def _refused_event(refused: Refused) -> dict[str, object]:
         "path": None,
         "proposal": refused.proposal,
         "size": None,
+        "source": None,
         "error": refused.error,
     }

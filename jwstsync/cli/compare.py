@@ -27,6 +27,14 @@ LOCKED = option("--locked", is_flag=True, help="Ask the archive, but fail if the
 FROZEN = option("--frozen", is_flag=True, help="Never ask: make the disk equal the lockfile.")
 ALLOW_EMPTY = option("--allow-empty", is_flag=True, help="Believe a proposal that had products and now lists none.")
 
+ADOPT_FROM = option(
+    "--adopt-from",
+    type=click.Path(exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="Take products from files anywhere below DIR, where their bytes fit; may be repeated.",
+)
+
 
 def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
     """The mode that is asked for; a flag wins over the environment.
@@ -61,9 +69,19 @@ def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
 @FROZEN
 @option("--offline", is_flag=True, help="Use no network at all, but the archive's last answers.")
 @ALLOW_EMPTY
+@ADOPT_FROM
 @option("--explain", metavar="NAME", help="Tell why a product (a file name or a glob) is selected or left.")
 @click.pass_context
-def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: str | None, **modes: bool) -> int:
+def plan(
+    context: click.Context,
+    /,
+    *,
+    check: bool,
+    allow_empty: bool,
+    adopt_from: tuple[str, ...],
+    explain: str | None,
+    **modes: bool,
+) -> int:
     """Show what apply would do."""
     from jwstsync.sync.planning import Mode, check_locked
     from jwstsync.sync.planning import plan as make_plan
@@ -75,7 +93,12 @@ def plan(context: click.Context, /, *, check: bool, allow_empty: bool, explain: 
         if explain is not None:
             return _explain(output, session, explain)
         found = make_plan(
-            session.manifest, mode, allow_empty=allow_empty, feedback=Progress(output), settings=session.settings
+            session.manifest,
+            mode,
+            allow_empty=allow_empty,
+            adopt_from=adopt_from,
+            feedback=Progress(output),
+            settings=session.settings,
         )
         if mode is Mode.OFFLINE:
             output.message(_offline_text(found, session.manifest.archive.url))

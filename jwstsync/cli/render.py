@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from jwstsync.cli.text import counted, name_of
+from jwstsync.core.adoption import Offered, offered
 from jwstsync.core.amounts import size_text
 from jwstsync.core.plan import MARKS, TRANSFERS, Action, ActionKind, Plan
 from jwstsync.core.selection import kind_of
@@ -56,8 +57,16 @@ def plan_lines(plan: Plan, manifest: Manifest, title: str, *, verbose: bool, now
             yield f"          {transitions_text(group)}"
         if listed and (verbose or group[0].kind is not ActionKind.KEEP):
             yield from (f"          {_file_text(action, now)}" for action in group)
+    if brought := offered(plan):
+        yield f"  {_brought_text(brought, plan.transfers)}"
     if withheld := [action.wanted for action in plan.of(ActionKind.WITHHOLD) if action.wanted]:
         yield f"  {withheld_text(withheld, now)}"
+
+
+def _brought_text(brought: Sequence[Action], transfers: Sequence[Action]) -> str:
+    """What comes from elsewhere, and what is left to be downloaded then."""
+    text = f"{counted(len(brought), 'file')} brought in from elsewhere, {size_text(total(brought))}"
+    return f"{text}; {len(transfers):,} left to fetch, {size_text(total(transfers))}"
 
 
 def _scope(plan: Plan, manifest: Manifest) -> str:
@@ -102,6 +111,8 @@ def _file_text(action: Action, now: float) -> str:
 
 
 def _reason_text(action: Action, now: float) -> str:
+    if isinstance(action, Offered):
+        return f"from {action.offers[0].path}"
     text = str(action.reason).replace("_", " ")
     if action.kind is ActionKind.UPDATE:
         return f"{text}: {_transition(action)}, {_sizes(action)}"
@@ -196,6 +207,15 @@ def refusal_lines(report: Report) -> Iterator[str]:
             refused.setdefault(result.action.proposal, []).append(result)
     for proposal, results in sorted(refused.items()):
         yield f"withheld: {counted(len(results), 'product')} of proposal {proposal}: {results[0].error}"
+
+
+def brought_line(report: Report) -> str | None:
+    """How files came from elsewhere, or None where none did: a second name is one file, for whoever edits it."""
+    ways = Counter(str(result.way) for result in report.results if result.way is not None)
+    if not ways:
+        return None
+    by = ", ".join(f"{count:,} by {way}" for way, count in sorted(ways.items()))
+    return f"brought in from elsewhere: {counted(ways.total(), 'file')} ({by})"
 
 
 def report_line(report: Report, *, stopped: bool) -> str:

@@ -72,8 +72,11 @@ def warn_of_limit(output: Output, session: Session, plan: Plan) -> None:
 
 def warn_of(output: Output, plan: Plan) -> None:
     """Says on stderr what the plan could not take into account."""
+    from jwstsync.sync.offering import left_text
     from jwstsync.sync.planning import disbelief
 
+    if plan.left:
+        output.warning(left_text(plan.left))
     if plan.token_problem:
         output.warning(plan.token_problem)
     for error in plan.goal.failed.values():
