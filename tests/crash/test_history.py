@@ -83,6 +83,7 @@ class History(RuleBasedStateMachine):
         self._put: dict[str, set[bytes]] = {name: set() for name in NAMES}
         self._foreign: dict[str, bytes] = {}
         self._silent: set[str] = set()
+        self._choices: dict[str, Any] = {}
         self._disk = Disk(self._tick)
         self._patch.setattr(keyring, "get_password", lambda *_: None)
         self._patch.setattr("jwstsync.store.owners._is_alive", lambda _: False)  # every other run was another process
@@ -194,7 +195,7 @@ class History(RuleBasedStateMachine):
         there = {name for name, one in self._archive.holdings.items() if files.get(name) == one.content}
         self._archive.sent.clear()
         try:
-            return self._place.apply(allow_empty=True)
+            return self._place.apply(allow_empty=True, **self._choices)
         finally:
             assert there.isdisjoint(self._archive.sent)
 
