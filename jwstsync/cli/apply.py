@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from jwstsync.cli.compare import ALLOW_EMPTY, FROZEN, LOCKED, MAX_PRUNE, PRUNE, mode_of, prune_of
+from jwstsync.cli.compare import ADOPT_FROM, ALLOW_EMPTY, FROZEN, LOCKED, MAX_PRUNE, PRUNE, mode_of, prune_of
 from jwstsync.cli.ending import ending_of
 from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals_of, option
 from jwstsync.cli.output import Output
@@ -24,11 +24,10 @@ from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.errors import ExitCode, UsageError, gravest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from jwstsync.core.documents import OutcomeName
     from jwstsync.core.orphans import Prune
-    from jwstsync.core.plan import Action, Plan
+    from jwstsync.core.plan import Plan
     from jwstsync.core.selection import Refused
     from jwstsync.settings import Settings
     from jwstsync.sync.planning import Mode
@@ -44,6 +43,7 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
         ("jwstsync apply", "show the plan, ask, fetch what is missing"),
         ("jwstsync apply -y --limit 5", "try it with five files"),
         ("jwstsync apply --max-duration 5h", "for a night: end cleanly, go on tomorrow"),
+        ("jwstsync apply --adopt-from ~/old", "take what is there already, fetch the rest"),
         ("jwstsync apply --frozen", "exactly what is locked, without asking the archive"),
         ("jwstsync apply --prune", "also put away what no rule selects any more"),
         ("jwstsync apply --script fetch.sh", "write a script for a host without Python"),
@@ -70,6 +70,8 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
     default="bash",
     help="What to write: a bash + curl script, or an input file of aria2.",
 )
+@ADOPT_FROM
+@option("--move", is_flag=True, help="Move files from there, in place of linking or copying them.")
 @LOCKED
 @FROZEN
 @ALLOW_EMPTY
@@ -93,6 +95,8 @@ def apply(
     limit: int | None,
     limit_rate: float | None,
     max_duration: float | None,
+    adopt_from: tuple[str, ...],
+    move: bool,
     lock_timeout: float,
     allow_empty: bool,
     prune: bool,
@@ -103,13 +107,15 @@ def apply(
 
     In a terminal it shows the plan and asks; elsewhere it goes ahead.
     """
-    call = _Call(context, mode_of(context, modes), allow_empty=allow_empty)
+    if move and not adopt_from and context.get_parameter_source("move") is ParameterSource.COMMANDLINE:
+        raise UsageError("--move: expected --adopt-from DIR with it")
+    call = _Call(context, mode_of(context, modes), adopt_from, allow_empty=allow_empty, move=move)
     pruning = prune_of(context, prune=prune, max_prune=max_prune)
     if script is None:
         if context.get_parameter_source("script_format") is ParameterSource.COMMANDLINE:
             raise UsageError("--script-format: expected together with --script FILE")
         return call.fetch(_Bounds(limit, limit_rate, max_duration, lock_timeout, pruning), yes=yes)
-    for name in ("limit", "limit_rate", "max_duration", "prune"):
+    for name in ("limit", "limit_rate", "max_duration", "adopt_from", "prune"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UsageError(f"--script and --{name.replace('_', '-')}: expected one of them")
     return call.write_script(script, script_format)
@@ -132,12 +138,16 @@ class _Bounds:
 class _Call:
     """One call of apply."""
 
-    def __init__(self, context: click.Context, mode: Mode, *, allow_empty: bool) -> None:
+    def __init__(
+        self, context: click.Context, mode: Mode, adopt_from: Sequence[str], *, allow_empty: bool, move: bool
+    ) -> None:
         self._context = context
         self._options = globals_of(context)
         self._output = Output(self._options)
         self._mode = mode
         self._allow_empty = allow_empty
+        self._adopt_from = adopt_from
+        self._move = move
         self._told: Counter[str] = Counter()
         self._fetched_bytes = self._unconfirmed = 0
 
@@ -223,6 +233,8 @@ class _Call:
                 lock_timeout=bounds.lock_timeout,
                 limit_rate=bounds.limit_rate,
                 max_duration=bounds.max_duration,
+                adopt_from=self._adopt_from,
+                move=self._move,
                 feedback=progress,
                 settings=self._may_ask(session) if ask else session.settings,
                 prune=bounds.prune,
@@ -269,7 +281,7 @@ class _Call:
     def _tell(self, result: Result) -> None:
         self._fetched_bytes += result.fetched
         self._unconfirmed += result.unconfirmed
-        self._tell_product(_product_event(result.action, result.outcome, result.error))
+        self._tell_product(_product_event(result))
         if result.outcome == "failed" and not result.refused and not self._output.as_json:
             self._output.warning(f"failed: {result.action.path}: {result.error}")
 
@@ -279,13 +291,15 @@ class _Call:
             self._output.event(event)
 
     def _tell_end(self, report: Report, code: ExitCode) -> int:
-        from jwstsync.cli.render import refusal_lines, remaining_line, report_line
+        from jwstsync.cli.render import brought_line, refusal_lines, remaining_line, report_line
 
         for one in report.plan.goal.refused:
             self._tell_product(_refused_event(one))
+        self._tell_left(report)
         stopped = code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
         self._output.answer(report_line(report, stopped=stopped))
-        for line in refusal_lines(report, "withheld"):
+        brought = brought_line(report)
+        for line in [*([brought] if brought else []), *refusal_lines(report, "withheld")]:
             self._output.message(line)
         for line in () if self._output.as_json else refusal_lines(report, "failed"):
             self._output.warning(line)
@@ -296,6 +310,14 @@ class _Call:
             self._output.message("what failed is tried again by: jwstsync apply")
         self._tell_summary(code, None)
         return code
+
+    def _tell_left(self, report: Report) -> None:
+        """Tells programs which files elsewhere stay where they are; people were told before."""
+        from jwstsync.core.documents import left_entry
+
+        if self._output.as_json:
+            for one in report.left:
+                self._output.event({"type": "left", **left_entry(one)})
 
     def _tell_summary(self, code: ExitCode, error: str | None) -> None:
         """The last line for programs."""
@@ -317,17 +339,19 @@ def _expected(run: Run, limit: int | None) -> tuple[int, int]:
     return len(transfers), sum(action.size or 0 for action in transfers)
 
 
-def _product_event(action: Action, outcome: OutcomeName, error: str | None) -> dict[str, object]:
+def _product_event(result: Result) -> dict[str, object]:
+    action = result.action
     return {
         "type": "product",
         "action": action.kind.value,
         "reason": action.reason.value if action.reason else None,
-        "outcome": outcome,
+        "outcome": result.outcome,
         "uri": action.uri,
         "path": action.path,
         "proposal": action.proposal,
         "size": action.size,
-        "error": error,
+        "source": result.source,
+        "error": result.error,
     }
 
 
@@ -341,5 +365,6 @@ def _refused_event(refused: Refused) -> dict[str, object]:
         "path": None,
         "proposal": refused.proposal,
         "size": None,
+        "source": None,
         "error": refused.error,
     }

@@ -50,6 +50,15 @@ def prune_of(context: click.Context, *, prune: bool, max_prune: int | None) -> P
     return Prune(max_prune) if prune else None
 
 
+ADOPT_FROM = option(
+    "--adopt-from",
+    type=click.Path(exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="Take products from files anywhere below DIR, where their bytes fit; may be repeated.",
+)
+
+
 def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
     """The mode that is asked for; a flag wins over the environment.
 
@@ -85,6 +94,7 @@ def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
 @ALLOW_EMPTY
 @PRUNE
 @MAX_PRUNE
+@ADOPT_FROM
 @option("--explain", metavar="NAME", help="Tell why a product (a file name or a glob) is selected or left.")
 @click.pass_context
 def plan(
@@ -95,6 +105,7 @@ def plan(
     allow_empty: bool,
     prune: bool,
     max_prune: int | None,
+    adopt_from: tuple[str, ...],
     explain: str | None,
     **modes: bool,
 ) -> int:
@@ -113,6 +124,7 @@ def plan(
             session.manifest,
             mode,
             allow_empty=allow_empty,
+            adopt_from=adopt_from,
             feedback=Progress(output),
             settings=session.settings,
             prune=pruning,

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from jwstsync.cli.text import counted, name_of
+from jwstsync.core.adoption import Offered, offered
 from jwstsync.core.amounts import size_text
 from jwstsync.core.orphans import spared_texts
 from jwstsync.core.plan import MARKS, TRANSFERS, Action, ActionKind, Plan
@@ -86,8 +87,16 @@ def _action_lines(
         all_listed = listed and (verbose or group[0].kind is not ActionKind.KEEP)
         shown = (one for one in group if all_listed or (locked and (one.changes_lockfile or one.remade)))
         yield from (f"          {_file_text(action, now)}" for action in shown)
+    if brought := offered(plan):
+        yield f"  {_brought_text(brought, plan.transfers)}"
     if withheld := [action.wanted for action in plan.of(ActionKind.WITHHOLD) if action.wanted]:
         yield f"  {withheld_text(withheld, now)}"
+
+
+def _brought_text(brought: Sequence[Action], transfers: Sequence[Action]) -> str:
+    """What comes from elsewhere, and what is left to be downloaded then."""
+    text = f"{counted(len(brought), 'file')} brought in from elsewhere, {size_text(total(brought))}"
+    return f"{text}; {len(transfers):,} left to fetch, {size_text(total(transfers))}"
 
 
 def _scope(plan: Plan, manifest: Manifest) -> str:
@@ -133,6 +142,8 @@ def _file_text(action: Action, now: float) -> str:
 
 def _reason_text(action: Action, now: float) -> str:
     """Why, and what has changed in the archive; what is kept has a reason only where its entry changes."""
+    if isinstance(action, Offered):
+        return f"from {action.offers[0].path}"
     if action.reason is None:
         return "its entry changes" if action.changes_lockfile else ""
     text = str(action.reason).replace("_", " ")
@@ -244,6 +255,15 @@ def refusal_lines(report: Report, outcome: OutcomeName) -> Iterator[str]:
             refused.setdefault(result.action.proposal, []).append(result)
     for proposal, results in sorted(refused.items()):
         yield f"{outcome}: {counted(len(results), 'product')} of proposal {proposal}: {results[0].error}"
+
+
+def brought_line(report: Report) -> str | None:
+    """How files came from elsewhere, or None where none did: a second name is one file, for whoever edits it."""
+    ways = Counter(str(result.way) for result in report.results if result.way is not None)
+    if not ways:
+        return None
+    by = ", ".join(f"{count:,} by {way}" for way, count in sorted(ways.items()))
+    return f"brought in from elsewhere: {counted(ways.total(), 'file')} ({by})"
 
 
 def report_line(report: Report, *, stopped: bool) -> str:

@@ -89,8 +89,11 @@ def warn_of(output: Output, plan: Plan, *, locked: bool = False) -> None:
 
     That a proposal's answer is not believed is left to the error that it is where the lockfile must not change.
     """
+    from jwstsync.sync.offering import left_text
     from jwstsync.sync.planning import disbelief
 
+    if plan.left:
+        output.warning(left_text(plan.left))
     if plan.token_problem:
         output.warning(plan.token_problem)
     for error in plan.goal.failed.values():

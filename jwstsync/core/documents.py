@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
+from jwstsync.core.adoption import Offered
 from jwstsync.core.conditions import day_of
 from jwstsync.core.plan import Action, ActionKind, Plan
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from jwstsync.core.comparison import Change
     from jwstsync.core.lockfile import LockedProduct
+    from jwstsync.core.offers import Left
     from jwstsync.core.selection import Selected
 
 _CLOSED = ConfigDict(extra="forbid")
@@ -87,6 +89,7 @@ class ActionEntry(TypedDict):
     path: str
     proposal: int
     size: int | None
+    source: Annotated[str | None, Field(description="the file elsewhere that it is brought in from (--adopt-from)")]
     compared_by: Annotated[
         BasisName | None,
         Field(
@@ -122,6 +125,15 @@ class SparedEntry(TypedDict):
 
 
 @with_config(_CLOSED)
+class LeftEntry(TypedDict):
+    """A file elsewhere that has a product's name and stays where it is, and why."""
+
+    uri: str
+    source: str
+    error: str
+
+
+@with_config(_CLOSED)
 class PlanDocument(TypedDict):
     """What ``plan``, ``status`` and ``verify`` tell; the summary has every action, also where there is none."""
 
@@ -129,6 +141,7 @@ class PlanDocument(TypedDict):
     summary: dict[ActionName, Amount]
     actions: list[ActionEntry]
     errors: list[ErrorEntry]
+    left: Annotated[list[LeftEntry], Field(description="files elsewhere that can not be taken (--adopt-from)")]
     kept_at: Annotated[
         str | None,
         Field(description="when the oldest of the archive's answers came, UTC, where kept ones were used (--offline)"),
@@ -168,7 +181,18 @@ class ProductEvent(TypedDict):
     path: str | None
     proposal: int
     size: int | None
+    source: Annotated[str | None, Field(description="the file elsewhere that it was brought in from (--adopt-from)")]
     error: str | None
+
+
+@with_config(_CLOSED)
+class LeftEvent(TypedDict):
+    """A file elsewhere that has a product's name and stays where it is, and why."""
+
+    type: Literal["left"]
+    uri: str
+    source: str
+    error: str
 
 
 @with_config(_CLOSED)
@@ -202,7 +226,7 @@ class ExportDocument(TypedDict):
     products: Amount
 
 
-Event = Annotated[VersionEvent | ProductEvent | SummaryEvent, Field(discriminator="type")]
+Event = Annotated[VersionEvent | ProductEvent | LeftEvent | SummaryEvent, Field(discriminator="type")]
 
 
 def plan_document(
@@ -235,6 +259,7 @@ def plan_document(
         "summary": {kind.value: _amount(plan, kind) for kind in ActionKind},
         "actions": [_entry(action) for action in listed],
         "errors": [*failed, *empty, *refused],
+        "left": [left_entry(one) for one in plan.left],
         "kept_at": None if kept_at is None else datetime.fromtimestamp(kept_at, UTC).isoformat(timespec="seconds"),
         "versions": None if versions is None else {"files": versions[0], "bytes": versions[1]},
         "remaining": None if remaining is None else _amount_of([one.size for one in remaining]),
@@ -244,6 +269,11 @@ def plan_document(
         "spared": [{"path": one.path, "why": one.why} for one in plan.spared],
         "doubt": plan.doubt,
     }
+
+
+def left_entry(left: Left) -> LeftEntry:
+    """A file elsewhere that stays where it is, as JSON has it."""
+    return {"uri": left.uri, "source": left.path, "error": left.why}
 
 
 def _amount(plan: Plan, kind: ActionKind) -> Amount:
@@ -263,6 +293,7 @@ def _entry(action: Action) -> ActionEntry:
         "path": action.path,
         "proposal": action.proposal,
         "size": action.size,
+        "source": action.offers[0].path if isinstance(action, Offered) else None,
         "compared_by": basis.value if (basis := action.compared_by) else None,
         "detail": {
             "locked": _version(action.locked) if action.locked else None,

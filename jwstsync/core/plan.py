@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import Lockfile
+    from jwstsync.core.offers import Left
     from jwstsync.core.selection import Selected
 
 
@@ -52,6 +53,7 @@ class Reason(StrEnum):
     MODIFIED = "modified"
     PRESENT = "present"
     LAYOUT = "layout"
+    OFFERED = "offered"
     EXCLUSIVE_ACCESS = "exclusive_access"
     UNSELECTED = "unselected"
     GONE = "gone"
@@ -201,6 +203,7 @@ class Plan:
         goal: What the set should hold.
         token_problem: Why the user's token, where one is needed, is refused.
         access_problem: What is wanted of exclusive products and can not be had.
+        left: What was found elsewhere under a product's name, and is not taken.
         spared: What nothing locks and stays all the same, where files are to be pruned.
         doubt: Why nothing is pruned, though it was asked for.
     """
@@ -209,6 +212,7 @@ class Plan:
     goal: Goal
     token_problem: str | None = None
     access_problem: str | None = None
+    left: Sequence[Left] = ()
     spared: Sequence[Spared] = ()
     doubt: str | None = None
 

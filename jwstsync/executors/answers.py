@@ -74,7 +74,7 @@ def check_answer(response: Response, transfer: Transfer, span: Span) -> Version 
         SetbackError: It may be had later.
     """
     if response.status not in {_OK, _PARTIAL}:
-        raise _no_body(response)
+        raise no_body(response)
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding != "identity":
         raise SetbackError(f"came encoded ({encoding}); expected the file's own bytes", cause=Cause.BYTES)
@@ -106,7 +106,8 @@ def _whole_length(response: Response, version: Version, span: Span) -> int | Non
     return length
 
 
-def _no_body(response: Response) -> RefusalError | SetbackError:
+def no_body(response: Response) -> RefusalError | SetbackError:
+    """What an answer means that brings no product."""
     said = _said(response)
     status = response.status
     if status == _RANGE_NOT_SATISFIABLE:

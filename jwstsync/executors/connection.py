@@ -107,7 +107,7 @@ class Connection:
         self._socket: socket.socket | None = None
         self._aborted = False
 
-    def get(self, address: str, headers: Mapping[str, str]) -> Response:
+    def get(self, address: str, headers: Mapping[str, str], *, method: str = "GET") -> Response:
         """The answer to a request, after redirects.
 
         Raises:
@@ -116,7 +116,7 @@ class Connection:
             OSError: Too many files are open.
         """
         for _ in range(_MOST_REDIRECTS):
-            response = self._answer(address, headers)
+            response = self._answer(method, address, headers)
             target = response.headers.get("Location") if response.status in _REDIRECTS else None
             if target is None:
                 return response
@@ -134,17 +134,17 @@ class Connection:
         for line in self._lines.values():
             line.connection.close()
 
-    def _answer(self, address: str, headers: Mapping[str, str]) -> Response:
+    def _answer(self, method: str, address: str, headers: Mapping[str, str]) -> Response:
         parts = urlsplit(address)
         line = self._line(address)
         target = address if line.whole else parts._replace(scheme="", netloc="", fragment="").geturl()
         kept = line.connection.sock is not None
         try:
-            found = self._found(line, target, headers)
+            found = self._found(line, method, target, headers)
         except _BrokenError:
             if not kept or self._aborted:
                 raise
-            found = self._found(line, target, headers)  # the server had closed what was kept open
+            found = self._found(line, method, target, headers)  # the server had closed what was kept open
         if found.length is None and not found.chunked and (stated := found.headers.get("Content-Length")):
             line.connection.close()
             raise SetbackError(f"the connection broke: Content-Length {stated!r}")
@@ -160,7 +160,7 @@ class Connection:
             self._lines[origin] = _new_line(self._server, origin)
         return self._lines[origin]
 
-    def _found(self, line: _Line, target: str, headers: Mapping[str, str]) -> HTTPResponse:
+    def _found(self, line: _Line, method: str, target: str, headers: Mapping[str, str]) -> HTTPResponse:
         connection = line.connection
         if connection.sock is None:
             self._connect(connection)
@@ -168,7 +168,7 @@ class Connection:
         if self._aborted:
             _shut(self._socket)
         try:
-            connection.request("GET", target, headers=line.headers | dict(headers))
+            connection.request(method, target, headers=line.headers | dict(headers))
             return connection.getresponse()
         except TimeoutError as error:
             connection.close()

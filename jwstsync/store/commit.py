@@ -50,7 +50,7 @@ class Landing:
         digest: Of the bytes.
         mtime_ns: The modification time of their file, in nanoseconds since 1970.
         aside: The folder below the state folder that takes what stands at the final name; None where it may be lost.
-        origin: Who brought them, for the record.
+        origin: Whether the file was written here, or adopted, which is never pruned.
         left: The product's place that they leave; None where that is none, or stays.
         inode: The number of their file, where it was a product's before.
     """
@@ -66,7 +66,13 @@ class Landing:
 
 
 def landing_of_part(
-    part: Path, descriptor: int, locked: LockedProduct, digest: Digest, *, aside: str | None = TRASH
+    part: Path,
+    descriptor: int,
+    locked: LockedProduct,
+    digest: Digest,
+    *,
+    aside: str | None = TRASH,
+    origin: str = WRITTEN,
 ) -> Landing:
     """The landing of a part whose bytes were verified, once they are durable; it is open as ``descriptor``.
 
@@ -74,7 +80,7 @@ def landing_of_part(
         OSError: They can not be synced.
     """
     os.fsync(descriptor)
-    return Landing(part, locked, digest, os.fstat(descriptor).st_mtime_ns, aside)
+    return Landing(part, locked, digest, os.fstat(descriptor).st_mtime_ns, aside, origin)
 
 
 def landing_in_place(place: Path, locked: LockedProduct, digest: Digest) -> Landing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import glob
 import os
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from jwstsync.store.owners import is_owned, own_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import IO
 
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -22,6 +24,7 @@ DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 """What it says when no file can be opened for now."""
 _TEMPORARY = ".tmp"
+_FICLONE = 0x40049409  # ioctl of Linux: a file shares the blocks of another
 
 
 @contextmanager
@@ -58,6 +61,15 @@ def make_folder(folder: Path, unsynced: set[Path]) -> None:
         make_folder(folder.parent, unsynced)
         folder.mkdir(exist_ok=True)
         unsynced.add(folder.parent)
+
+
+def reflinked(source: IO[bytes], target: IO[bytes]) -> bool:
+    """Has a file share the blocks of another, until one of them is changed; tells whether the file system can."""
+    try:
+        fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
+    except OSError:
+        return False
+    return True
 
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:

@@ -7,7 +7,6 @@ copied, never written to in place.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from jwstsync.store.files import reflinked
 from jwstsync.store.owners import is_owned, own_name
 
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 Range: TypeAlias = tuple[int, int]
 """From, inclusive, to, exclusive."""
 
-_PART, _NOTE, _FREE = ".part", ".note", "free"
+_PART, _NOTE, _FREE, _BROUGHT = ".part", ".note", "free", ".brought"
 _STRONG = re.compile(r'"[!#-~\x80-\uffff]*"')  # an entity tag that proves bytes to be the same; RFC 9110, 8.8.3
-_FICLONE = 0x40049409  # ioctl of Linux: a file shares the blocks of another
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +124,10 @@ class Parts:
             part.note_path.unlink(missing_ok=True)
         return part
 
+    def place_for(self, uri: str) -> Path:
+        """Where bytes of a product that come from elsewhere may lie until they have their name; no other run's."""
+        return self._folder / f"{_key(uri)}.{self._run}{_BROUGHT}"
+
     def _copied(self, key: str, own: Path) -> Note:
         """The note of an orphan's copy; an empty one where there is no orphan of use."""
         for orphan in sorted(self._folder.glob(f"{key}.*{_PART}")):
@@ -192,9 +195,7 @@ def _copy(source: Path, target: Path) -> bool:
     """Copies a file, sharing its blocks where the file system can; tells whether it could."""
     try:
         with source.open("rb") as reader, target.open("wb") as writer:
-            try:
-                fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
-            except OSError:
+            if not reflinked(reader, writer):
                 shutil.copyfileobj(reader, writer, 1 << 20)
     except OSError:  # gone meanwhile, or no room: the product is fetched from its first byte
         target.unlink(missing_ok=True)

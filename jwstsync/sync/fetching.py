@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jwstsync.core.checksums import CONFIRMED
 from jwstsync.core.fetch import queue_order
 from jwstsync.executors import REFUSALS, Deferred, Failed
 from jwstsync.sync.gather import AGENT
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from jwstsync.core.fetch import Fetch
     from jwstsync.core.manifest import Manifest
     from jwstsync.executors import Executor, Outcome
+    from jwstsync.executors.server import Server
+    from jwstsync.executors.sizes import SizeQuestions
     from jwstsync.store.commit import Committer
     from jwstsync.store.parts import Parts
     from jwstsync.sync.feedback import Feedback
@@ -89,9 +92,21 @@ def download_executor(
 ) -> Executor:
     """The executor that downloads from the manifest's archive, at most so many bytes a second."""
     from jwstsync.executors.download import DownloadExecutor  # noqa: PLC0415 - its HTTP client takes time to load
-    from jwstsync.executors.server import Server  # noqa: PLC0415
 
-    server = Server(
+    return DownloadExecutor(_server(manifest, token, trust, limit_rate), parts, committer)
+
+
+def size_questions(manifest: Manifest, token: str | None) -> SizeQuestions:
+    """Who asks the manifest's archive how many bytes it would serve."""
+    from jwstsync.executors.sizes import SizeQuestions  # noqa: PLC0415 - as above
+
+    return SizeQuestions(_server(manifest, token))
+
+
+def _server(manifest: Manifest, token: str | None, trust: Trust = CONFIRMED, limit_rate: float | None = None) -> Server:
+    from jwstsync.executors.server import Server  # noqa: PLC0415 - as above
+
+    return Server(
         url=manifest.archive.url,
         agent=AGENT,
         connections=manifest.limits.connections,
@@ -101,4 +116,3 @@ def download_executor(
         trust=trust,
         limit_rate=limit_rate,
     )
-    return DownloadExecutor(server, parts, committer)

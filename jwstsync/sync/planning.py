@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstsync.core.adoption import bytes_to_copy, with_offers
 from jwstsync.core.amounts import exact_size_text
 from jwstsync.core.goal import goal_of
 from jwstsync.core.moves import lacking, old_places
@@ -24,11 +25,12 @@ from jwstsync.sync.feedback import Silence
 from jwstsync.sync.garbage import seldom_collected
 from jwstsync.sync.gather import WITHOUT_ASKING, gather, gather_keywords, open_archive
 from jwstsync.sync.keeping import keep, kept_keywords, kept_listings
+from jwstsync.sync.offering import folders, offers_below
 from jwstsync.sync.pruning import planned
 from jwstsync.sync.token import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jwstsync.archive import Archive
     from jwstsync.archive.auth import Identity
@@ -63,6 +65,7 @@ def plan(
     mode: Mode = Mode.DEFAULT,
     *,
     allow_empty: bool = False,
+    adopt_from: Iterable[str | Path] = (),
     archive: Archive | None = None,
     feedback: Feedback | None = None,
     settings: Settings | None = None,
@@ -74,6 +77,7 @@ def plan(
         manifest: What is wanted.
         mode: Whether the archive is asked.
         allow_empty: Believe a proposal that had products and now lists none.
+        adopt_from: Folders below which products may be, in place of a download.
         archive: Whom to ask; by default the manifest's.
         feedback: Who is told how it goes on.
         settings: Where a token is found and answers are kept; by default the environment's.
@@ -83,7 +87,8 @@ def plan(
         JwstsyncError: The archive can not be asked, or a file not be read.
     """
     check_frozen(manifest, mode)
-    question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings(), prune)
+    feedback, settings = feedback or Silence(), settings or read_settings()
+    question = Question(manifest, mode, allow_empty, archive, feedback, settings, folders(adopt_from), prune)
     return question.answer(*_observed(manifest))[0]
 
 
@@ -111,6 +116,7 @@ class Question:
     archive: Archive | None
     feedback: Feedback
     settings: Settings
+    adopt_from: Sequence[Path] = ()
     prune: Prune | None = None
 
     def answer(self, tree: Tree, lockfile: Lockfile) -> tuple[Plan, Token]:
@@ -136,8 +142,10 @@ class Question:
         mode = self.manifest.archive.exclusive_access
         on_update = self.manifest.destination.on_update
         found = decide(goal, lockfile, disk, Access(mode, token=True), on_update, places)
+        offers = offers_below(self.adopt_from, found, tree.root, self.feedback)
+        found = with_offers(found, offers)
         if found.needs_token and token.find() is None:
-            without = decide(goal, lockfile, disk, Access(mode), on_update, places)
+            without = with_offers(decide(goal, lockfile, disk, Access(mode), on_update, places), offers)
             found = replace(without, token_problem=token.problem)
         if self.prune is not None:
             name = lockfile_name(tree, Path(self.manifest.lockfile))
@@ -237,10 +245,11 @@ def limit_problem(plan: Plan, manifest: Manifest, prune: Prune | None = None) ->
     most, reserve = manifest.limits.max_download, manifest.limits.reserve_disk
     if most is not None and needed > most:
         return f"limits.max_download = {exact_size_text(most)}: the plan would fetch {exact_size_text(needed)}"
-    free = Tree(Path(manifest.root)).free_bytes()
-    if needed > max(0, free - reserve):
+    free, copied = Tree(Path(manifest.root)).free_bytes(), bytes_to_copy(plan)
+    if needed + copied > max(0, free - reserve):
         kept = f"limits.reserve_disk = {exact_size_text(reserve)} stay free"
-        return f"disk: {exact_size_text(needed)} to fetch, {exact_size_text(free)} free, of which {kept}"
+        copies = f", {exact_size_text(copied)} to copy" if copied else ""
+        return f"disk: {exact_size_text(needed)} to fetch{copies}, {exact_size_text(free)} free, of which {kept}"
     return prune_problem(plan, prune or Prune())
 
 

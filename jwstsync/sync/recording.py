@@ -12,11 +12,12 @@ from jwstsync.core.after import lockfile_after
 from jwstsync.core.layout import TRASH
 from jwstsync.core.plan import ActionKind
 from jwstsync.store.commit import Committer
+from jwstsync.store.files import disk_errors
 from jwstsync.store.fold import fold, lockfile_name, recover, remember, with_room
 from jwstsync.store.journal import Journal, journal_folder
 from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, read_resolved
 from jwstsync.store.parts import Parts
-from jwstsync.store.record import ADOPTED, Entry
+from jwstsync.store.record import ADOPTED, Entry, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,6 +70,15 @@ class Recording:
     def forget(self, paths: Iterable[ProductPath]) -> None:
         """Has the record say nothing any more of files that were put into the trash."""
         self._gone += paths
+
+    def paths_of(self, plan: Plan) -> set[str]:
+        """The paths of products: those of the plan, and those that any run below this root has recorded.
+
+        Raises:
+            StoreError: The record can not be read.
+        """
+        with disk_errors("local state"):
+            return {*read_record(self._tree.record_file), *(action.path for action in plan.actions)}
 
     def fold(self, plan: Plan) -> None:
         """Brings lockfile and record up to what has been put in place so far, if that is more than they say.

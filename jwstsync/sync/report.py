@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from jwstsync.core.documents import OutcomeName
+    from jwstsync.core.offers import Left
     from jwstsync.core.plan import Action, Plan
+    from jwstsync.store.sources import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Result:
         cause: The kind of failure.
         fetched: The bytes that were downloaded and put in place for it.
         unconfirmed: Whether these are not what the archive's checksum says, which nothing has confirmed.
+        source: The file elsewhere whose bytes were brought in for it.
+        way: How they were.
     """
 
     action: Action
@@ -36,6 +40,8 @@ class Result:
     cause: Cause | None = None
     fetched: int = 0
     unconfirmed: bool = False
+    source: str | None = None
+    way: Way | None = None
 
     @property
     def refused(self) -> bool:
@@ -54,11 +60,13 @@ class Report:
         plan: What was to happen.
         results: What became of every action but those that keep.
         exit_code: What the command line ends with.
+        left: The files elsewhere that have a product's name and stay where they are.
     """
 
     plan: Plan
     results: Sequence[Result]
     exit_code: ExitCode
+    left: Sequence[Left] = ()
 
     @property
     def fetched_bytes(self) -> int:
@@ -81,7 +89,12 @@ _EXIT_CODES = {
 
 
 def report_of(
-    plan: Plan, results: Iterable[Result], exclusive_access: str, *, token_is_refused: bool = False
+    plan: Plan,
+    results: Iterable[Result],
+    exclusive_access: str,
+    *,
+    token_is_refused: bool = False,
+    left: Sequence[Left] = (),
 ) -> Report:
     """How a run ended that went so far.
 
@@ -90,10 +103,11 @@ def report_of(
         results: What has become of it.
         exclusive_access: As the manifest has it.
         token_is_refused: Whether there is a token, and it is of no use.
+        left: The files elsewhere that were looked at, and not taken.
     """
     told = tuple(results)
     codes = [*_exit_codes(plan, told, exclusive_access), *([ExitCode.TOKEN] if token_is_refused else [])]
-    return Report(plan, told, gravest(codes))
+    return Report(plan, told, gravest(codes), (*plan.left, *left))
 
 
 def _exit_codes(plan: Plan, results: Sequence[Result], exclusive_access: str) -> Iterator[ExitCode]:

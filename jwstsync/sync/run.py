@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from jwstsync.core.adoption import instead_of
 from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.core.checksums import Trust
-from jwstsync.core.plan import TRANSFERS, Access, Action, ActionKind
-from jwstsync.core.withheld import access_text, overdue_text
+from jwstsync.core.plan import TRANSFERS, ActionKind
 from jwstsync.errors import LimitError, StoreError, TokenError, UsageError
-from jwstsync.executors import REFUSALS, Cause, Done, Executor, Failed, Outcome, disk_cause
+from jwstsync.executors import Cause, Done, Executor
 from jwstsync.settings import Settings, read_settings
-from jwstsync.store.commit import Committer, landing_in_place
-from jwstsync.store.formats import format_problem
 from jwstsync.store.parts import Parts
 from jwstsync.store.runlock import run_lock
 from jwstsync.store.scripts import clear_scripts
 from jwstsync.store.tree import Tree
+from jwstsync.sync.adopting import Adopting, Terms
 from jwstsync.sync.clock import Clock
 from jwstsync.sync.closing import closing_warnings
 from jwstsync.sync.feedback import Feedback, Silence
 from jwstsync.sync.fetching import Fetching, download_executor
 from jwstsync.sync.merging import merge_lines
 from jwstsync.sync.moving import Moving
+from jwstsync.sync.offering import folders, left_text
 from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked, limit_problem
 from jwstsync.sync.pruning import pruned
 from jwstsync.sync.recording import Recording
 from jwstsync.sync.report import Report, Result, report_of
+from jwstsync.sync.results import Results
 from jwstsync.sync.rights import rights_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from jwstsync.archive import Archive
     from jwstsync.core.manifest import Manifest
     from jwstsync.core.orphans import Prune
-    from jwstsync.core.selection import Selected
-    from jwstsync.store.hashing import Digest
+    from jwstsync.core.plan import Action, Plan
+    from jwstsync.store.commit import Committer
 
     MakeExecutor: TypeAlias = Callable[[Manifest, str | None, Parts, Committer, Trust], Executor]
 
@@ -60,10 +62,18 @@ class Run:
         make_executor: What fetches.
         clock: What is known of time.
         ends_at: When, by that clock, the run has to end; None is never.
+        move: Whether files elsewhere go once they are adopted.
     """
 
     def __init__(
-        self, question: Question, tree: Tree, make_executor: MakeExecutor, clock: Clock, ends_at: float | None
+        self,
+        question: Question,
+        tree: Tree,
+        make_executor: MakeExecutor,
+        clock: Clock,
+        ends_at: float | None,
+        *,
+        move: bool,
     ) -> None:
         self._question = question
         self._manifest = question.manifest
@@ -76,9 +86,12 @@ class Run:
         if self._recording.merge:
             self._feedback.warn("\n".join(merge_lines(self._recording.merge, self._manifest.lockfile.name)))
         self.plan, self._token = question.answer(tree, self._recording.lockfile)
+        self._meaning = Results(self._manifest, self._mode, self._token, clock, self.plan.goal)
         self._results: list[Result] = []
         self._committer = self._recording.committer
         self._moving = Moving(tree, self._committer)
+        terms = Terms(self._manifest, self._token, move=move, stays=self._recording.paths_of(self.plan) if move else ())
+        self._adopting = Adopting(tree, Parts(tree.parts_folder), self._committer, terms, self._feedback)
         self._make_executor = make_executor
         self._clock = clock
         self._ends_at = ends_at
@@ -106,10 +119,13 @@ class Run:
             check_locked(self.plan)
         if self.plan.access_problem and self._manifest.archive.exclusive_access == "error":
             raise TokenError(self.plan.access_problem)
-        problem = limit_problem(self.plan, self._manifest, self._question.prune)
+        self._check_limits(self.plan)
+        self._check_rights()
+
+    def _check_limits(self, plan: Plan) -> None:
+        problem = limit_problem(plan, self._manifest, self._question.prune)
         if problem is not None:
             raise LimitError(problem)
-        self._check_rights()
 
     def _check_rights(self) -> None:
         """Where all has to come or nothing, has the archive asked once for each proposal's exclusive products."""
@@ -125,6 +141,7 @@ class Run:
     def stop(self) -> None:
         """Ends `carry_out` soon, keeping what is done. May be called from a signal handler, or another thread."""
         self._stopping = True
+        self._adopting.stop()
         if self._executor is not None:
             self._executor.stop()
 
@@ -172,15 +189,12 @@ class Run:
     def _carried_out(self, limit: int | None) -> Iterator[Result]:
         yield from (Result(action, "done") for action in self.plan.of(ActionKind.DROP))
         yield from self._moving.results(self.plan.actions, lambda: self._stopping)
-        yield from map(self._withheld, self._left(ActionKind.WITHHOLD))
-        unfit = []
-        for action in self._left(ActionKind.ADOPT):
-            result = self._adopted(action)
-            if result is None:
-                unfit.append(action)
-            else:
-                yield result
+        yield from map(self._meaning.withheld, self._left(ActionKind.WITHHOLD))
+        unfit: list[Action] = []
+        yield from self._adopted(unfit)
         waiting = [*self._left(*TRANSFERS), *unfit]
+        if unfit and not self._stopping:
+            self._check_limits(replace(self.plan, actions=waiting))
         chosen = waiting if limit is None else waiting[:limit]
         yield from self._fetched({action.uri: action for action in chosen})
         yield from (Result(action, "deferred", "left by --limit") for action in waiting[len(chosen) :])
@@ -189,6 +203,22 @@ class Run:
     def _left(self, *kinds: ActionKind) -> list[Action]:
         """The actions of these kinds, but for those that a file stands in the way of which could not be moved."""
         return [action for action in self.plan.of(*kinds) if action.uri not in self._moving.settled]
+
+    def _adopted(self, unfit: list[Action]) -> Iterator[Result]:
+        """Adopts; what has to be fetched all the same, because its bytes are not right, is added to ``unfit``."""
+        for action, result in self._adopting.run(self._left(ActionKind.ADOPT)):
+            if result is not None:
+                yield self._in_time(result)
+                if result.cause is Cause.DISK_FULL:
+                    self.stop()
+                continue
+            instead = instead_of(action)
+            if self._meaning.may_be_fetched(instead):
+                unfit.append(instead)
+            else:
+                yield self._meaning.withheld(instead)
+        if self._adopting.left:
+            self._feedback.warn(left_text(self._adopting.left))
 
     def _fetched(self, actions: dict[str, Action]) -> Iterator[Result]:
         if not actions:
@@ -200,7 +230,10 @@ class Run:
         if self._stopping:
             self._executor.stop()
         for outcome in self._executor.run([action.fetch for action in actions.values()], self._feedback):
-            yield self._result(actions[outcome.fetch.uri], outcome)
+            action = actions[outcome.fetch.uri]
+            if isinstance(outcome, Done):
+                self._recording.forget(self._moving.put_away_old(action))
+            yield self._in_time(self._meaning.of(action, outcome))
 
     @property
     def _trust(self) -> Trust:
@@ -208,73 +241,10 @@ class Run:
         locked = (*self._recording.lockfile, *(line.locked for line in self._committer.lines))
         return Trust.of(self._manifest.archive.checksums, confirmed=any(one.md5 for one in locked))
 
-    def _result(self, action: Action, outcome: Outcome) -> Result:
-        if isinstance(outcome, Done):
-            self._recording.forget(self._moving.put_away_old(action))
-            return Result(
-                action, "done", fetched=outcome.locked.size, unconfirmed=self._is_unconfirmed(action, outcome)
-            )
-        if not isinstance(outcome, Failed):
-            return self._deferred(action, outcome.why)
-        error = self._token.hidden(outcome.error)
-        if outcome.cause is Cause.MISMATCH and self._mode is Mode.FROZEN:
-            error = f"{error}: the archive has made the product anew since it was locked"
-        if action.wanted is None or outcome.cause not in REFUSALS:
-            return Result(action, "failed", error, outcome.cause)
-        if overdue := overdue_text(action.wanted, self._clock.mjd()):
-            error = f"{error}; {overdue}"
-        if action.wanted.public and not self._may_be_exclusive(action.wanted):
-            return Result(action, "failed", error, outcome.cause)
-        if self._manifest.archive.exclusive_access == "auto":
-            return Result(action, "withheld", error)
-        return Result(action, "failed", error, Cause.UNAUTHORIZED)
-
-    def _may_be_exclusive(self, wanted: Selected) -> bool:
-        """Whether nobody knows if a product is public, because its proposal's answer is missing or not believed."""
-        goal = self.plan.goal
-        return wanted.carried and (wanted.proposal in goal.failed or wanted.proposal in goal.disbelieved)
-
-    def _withheld(self, action: Action) -> Result:
-        """What becomes of a product that the archive is not even asked for."""
-        assert action.wanted is not None  # noqa: S101 - what is dropped is not withheld
-        return Result(action, "withheld", access_text(action.wanted, self._clock.mjd()))
-
-    def _is_unconfirmed(self, action: Action, done: Done) -> bool:
-        stated = self._manifest.archive.checksums != "ignore" and action.fetch.md5 is not None
-        return stated and not action.pinned and done.locked.md5 is None
-
-    def _deferred(self, action: Action, why: str) -> Result:
-        return Result(action, "deferred", f"--max-duration: {why}" if self._out_of_time else why)
-
-    def _adopted(self, action: Action) -> Result | None:
-        """Records a file that is in place already; None where its bytes are not right and it has to be fetched."""
-        digest = None if self._stopping else self._tree.digest(action.path, stopped=lambda: self._stopping)
-        if self._stopping:
-            return self._deferred(action, "stopped before it was hashed")
-        if digest is None or not self._is_right(action, digest):
-            return None if self._access_allows(action) else self._withheld(action)
-        self._feedback.hashed(digest.size)
-        locked = action.fetch.locks(size=digest.size, sha256=digest.sha256, md5=digest.md5)
-        try:
-            [error] = self._committer.commit([landing_in_place(self._tree.place(action.path), locked, digest)])
-        except OSError as refused:
-            error = refused
-        if error is None:
-            return Result(action, "done")
-        if disk_cause(error) is Cause.DISK_FULL:
-            self.stop()
-        return Result(action, "failed", f"not recorded: {error.strerror or error}", disk_cause(error))
-
-    def _is_right(self, action: Action, digest: Digest) -> bool:
-        md5 = None if self._manifest.archive.checksums == "ignore" else action.fetch.md5
-        place = self._tree.place(action.path)
-        return md5 in {None, digest.md5} and format_problem(place, action.path.rpartition("/")[2]) is None
-
-    def _access_allows(self, action: Action) -> bool:
-        access = Access(self._manifest.archive.exclusive_access, token=True)
-        if action.wanted is None or not access.allows(action.wanted):
-            return False
-        return action.wanted.public or self._token.find_late() is not None
+    def _in_time(self, result: Result) -> Result:
+        """What became of an action, with the end of the time as the reason if it came too late."""
+        late = self._out_of_time and result.outcome == "deferred"
+        return replace(result, error=f"--max-duration: {result.error}") if late else result
 
     def close(self) -> None:
         """Records what was done, if anything was begun: in the lockfile, unless it must not change, and locally.
@@ -296,7 +266,7 @@ class Run:
     def report(self) -> Report:
         """How the run ended, as far as it went."""
         mode, refused = self._manifest.archive.exclusive_access, self._token.problem is not None
-        return report_of(self.plan, self._results, mode, token_is_refused=refused)
+        return report_of(self.plan, self._results, mode, token_is_refused=refused, left=self._adopting.left)
 
 
 @contextmanager
@@ -305,6 +275,8 @@ def open_run(
     mode: Mode = Mode.DEFAULT,
     *,
     allow_empty: bool = False,
+    adopt_from: Iterable[str | Path] = (),
+    move: bool = False,
     lock_timeout: float = 0,
     limit_rate: float | str | None = None,
     max_duration: float | str | None = None,
@@ -321,6 +293,8 @@ def open_run(
         manifest: What is wanted.
         mode: Whether the archive is asked, and whether the lockfile may change.
         allow_empty: Believe a proposal that had products and now lists none.
+        adopt_from: Folders below which products may be, to be brought in place of a download.
+        move: Whether files go from there once they are in place; otherwise they stay.
         lock_timeout: Seconds to wait for another run on this destination.
         limit_rate: Bytes a second to download at most, all connections together, or a text such as ``20 MB``.
         max_duration: Seconds from now after which it ends cleanly, or a text such as ``5h``.
@@ -341,9 +315,10 @@ def open_run(
     check_frozen(manifest, mode)
     tree = Tree(Path(manifest.root))
     tree.prepare()
-    question = Question(manifest, mode, allow_empty, archive, feedback or Silence(), settings or read_settings(), prune)
+    feedback, settings = feedback or Silence(), settings or read_settings()
+    question = Question(manifest, mode, allow_empty, archive, feedback, settings, folders(adopt_from), prune)
     with run_lock(tree.state_folder, lock_timeout):
-        run = Run(question, tree, make_executor or download, clock, ends_at)
+        run = Run(question, tree, make_executor or download, clock, ends_at, move=move)
         try:
             yield run
         finally:
@@ -365,6 +340,8 @@ def apply(
     limit_rate: float | str | None = None,
     max_duration: float | str | None = None,
     allow_empty: bool = False,
+    adopt_from: Iterable[str | Path] = (),
+    move: bool = False,
     lock_timeout: float = 0,
     archive: Archive | None = None,
     feedback: Feedback | None = None,
@@ -382,6 +359,8 @@ def apply(
         limit_rate: Bytes a second to download at most, all connections together, or a text such as ``20 MB``.
         max_duration: Seconds after which it ends cleanly, or a text such as ``5h``; what is left is deferred.
         allow_empty: Believe a proposal that had products and now lists none.
+        adopt_from: Folders below which products may be, to be brought in place of a download.
+        move: Whether files go from there once they are in place; otherwise they stay.
         lock_timeout: Seconds to wait for another run on this destination.
         archive: Whom to ask; by default the manifest's.
         feedback: Who is told how it goes on.
@@ -398,6 +377,8 @@ def apply(
         manifest,
         mode,
         allow_empty=allow_empty,
+        adopt_from=adopt_from,
+        move=move,
         lock_timeout=lock_timeout,
         limit_rate=limit_rate,
         max_duration=max_duration,

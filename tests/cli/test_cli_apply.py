@@ -259,6 +259,7 @@ def test_the_events_of_a_run(desk: Desk) -> None:
         "path": product_path(FIRST),
         "proposal": FIRST,
         "size": SIZE,
+        "source": None,
         "error": None,
     }
     assert summary == {

@@ -521,6 +521,7 @@ def test_every_action_has_a_summary(desk: Desk, archive: Sandbox) -> None:
         "path": product_path(FIRST),
         "proposal": FIRST,
         "size": SIZE,
+        "source": None,
         "compared_by": None,
         "detail": {
             "locked": None,

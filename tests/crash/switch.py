@@ -259,10 +259,17 @@ def lock_nothing(*_: object) -> None:
     """What `flock` does on some network file systems."""
 
 
+def link_nothing(*_: object, **__: object) -> NoReturn:
+    """What `link` does between file systems, and on those that know no second names."""
+    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+
 def begin(wishes: Mapping[str, Any]) -> None:
-    """Makes this process as a call wants it: its switch, its limits, and whether locks work."""
+    """Makes this process as a call wants it: its switch, its limits, and whether locks and links work."""
     if wishes.get("no_flock"):
         fcntl.flock = lock_nothing
+    if wishes.get("no_link"):
+        os.link = link_nothing
     if wishes.get("largest_file"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (wishes["largest_file"], wishes["largest_file"]))
     if wishes.get("tell"):

@@ -94,6 +94,7 @@ class History(RuleBasedStateMachine):
         self._foreign: dict[str, bytes] = {}
         self._silent: set[bytes] = set()
         self._layout, self._selection = next(iter(LAYOUTS)), "{}"
+        self._choices: dict[str, Any] = {}
         self._disk = Disk(self._tick)
         self._patch.setattr(keyring, "get_password", lambda *_: None)
         self._patch.setattr("jwstsync.store.owners.is_alive", lambda _: False)  # every other run was another process
@@ -250,7 +251,8 @@ class History(RuleBasedStateMachine):
         }
         self._archive.sent.clear()
         try:
-            return self._place.apply(allow_empty=True, prune=Prune(len(NAMES) * len(LAYOUTS)) if prune else None)
+            pruning = Prune(len(NAMES) * len(LAYOUTS)) if prune else None
+            return self._place.apply(allow_empty=True, prune=pruning, **self._choices)
         finally:
             assert there.isdisjoint(self._archive.sent)
 
