@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
@@ -285,7 +286,6 @@ def _amount_of(sizes: Sequence[int]) -> Amount:
 
 
 def _entry(action: Action) -> ActionEntry:
-    released = action.wanted.released_at if action.wanted else None
     return {
         "action": action.kind.value,
         "reason": action.reason.value if action.reason else None,
@@ -300,10 +300,16 @@ def _entry(action: Action) -> ActionEntry:
             "archive": _version(action.wanted) if action.wanted else None,
             "moved_from": action.source,
             "size_on_disk": action.present.size if action.present else None,
-            "released": str(day) if released is not None and (day := day_of(released)) else None,
+            "released": _day(action.wanted.released_at) if action.wanted else None,
             "changes": [_change(one) for one in action.changes] or None,
         },
     }
+
+
+@lru_cache  # a proposal has few
+def _day(released_at: float | None) -> str | None:
+    day = None if released_at is None else day_of(released_at)
+    return None if day is None else str(day)
 
 
 def _change(change: Change) -> ChangeEntry:
