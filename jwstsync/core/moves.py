@@ -62,7 +62,8 @@ def sources(
     if not places:
         return {}
     short = lacking(goal, lockfile, disk)
-    taken = {same_place(goal.products[one.uri].path) for one in lockfile if one.uri in goal.products.keys() - short}
+    here = (one.uri for one in lockfile if one.uri in goal.products and one.uri not in short)
+    taken = {same_place(goal.products[uri].path) for uri in here}
     found = {}
     for uri in sorted(short & places.keys()):
         locked = lockfile.products[uri]

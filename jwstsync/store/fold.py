@@ -13,7 +13,7 @@ from jwstsync.core.layout import same_place
 from jwstsync.core.lockfile import Lockfile
 from jwstsync.errors import StoreError
 from jwstsync.store.files import DISK_FULL, disk_errors, remove_torn
-from jwstsync.store.folders import remove_emptied
+from jwstsync.store.folders import OwnFolders
 from jwstsync.store.journal import JournalLine, journal_folder, read_journal
 from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, read_resolved, write_lockfile
 from jwstsync.store.record import Entry, merged, read_record, write_record
@@ -166,7 +166,7 @@ def remember(
     with disk_errors("local state"):
         if added or gone:
             before = read_record(tree.record_file)
-            remove_emptied(tree, gone, before)
+            OwnFolders(tree, before).remove_emptied(gone)
             kept = {path: entry for path, entry in before.items() if path not in gone}
             write_record(tree.record_file, merged(kept, added).values())
     tree.suspect((), [*whole, *gone, *(entry.path for entry in added)])

@@ -19,7 +19,7 @@ from jwstsync.executors import Cause, disk_cause
 from jwstsync.store.clearing import put_away
 from jwstsync.store.commit import landing_of_move
 from jwstsync.store.files import disk_errors, make_folder
-from jwstsync.store.folders import remove_emptied
+from jwstsync.store.folders import OwnFolders
 from jwstsync.store.hashing import hash_file
 from jwstsync.store.places import moves_left, place_aside
 from jwstsync.store.record import ADOPTED, read_record
@@ -73,6 +73,10 @@ class Moving:
             return read_record(self._tree.record_file)
 
     @cached_property
+    def _folders(self) -> OwnFolders:
+        return OwnFolders(self._tree, self._record)
+
+    @cached_property
     def _own(self) -> Mapping[tuple[str, str], Entry]:
         """What runs on this lockfile have left, by URI and hash."""
         own = (entry for entry in self._record.values() if entry.lockfile == self._committer.lockfile_name)
@@ -122,7 +126,7 @@ class Moving:
         landings, errors = self._landings(wave)
         if not wave.aside:
             errors |= self._put(landings)
-        remove_emptied(self._tree, [one.left for one in landings.values() if one.left], self._record)
+        self._folders.remove_emptied(one.left for one in landings.values() if one.left)
         for move in wave.moves:
             if error := errors.get(move.uri):
                 self._give_back(move)
