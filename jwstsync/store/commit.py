@@ -95,7 +95,7 @@ def landing_in_place(place: Path, locked: LockedProduct, digest: Digest) -> Land
 def landing_of_move(
     place: Path, locked: LockedProduct, state: FileState, *, origin: str, left: ProductPath | None
 ) -> Landing:
-    """The landing of a product's file at another place, made durable.
+    """The landing of a product's file at another place, made durable if no earlier run has.
 
     Args:
         place: Where it stands.
@@ -107,7 +107,7 @@ def landing_of_move(
     Raises:
         OSError: It has changed or went away, or can not be synced.
     """
-    found = _synced(place)
+    found = place.stat() if state.untouched else _synced(place)
     if (found.st_size, found.st_mtime_ns) != (state.size, state.mtime_ns):
         raise OSError(errno.ESTALE, "changed during the run", str(place))
     digest = Digest(state.size, locked.sha256, state.md5 or "")
