@@ -141,8 +141,8 @@ class Verifying:
         now = read_locked(self._tree, self._lockfile).products
         again = Lockfile({uri: now[uri] for uri in doubtful & now.keys()})
         settled = {uri: one for uri, one in lockfile.products.items() if uri not in doubtful}
-        gone = [action.path for action in found.differences]
-        disk = {path: state for path, state in disk.items() if path not in set(gone)} | self._observed(again)
+        left = {action.path for action in found.differences}
+        disk = {path: state for path, state in disk.items() if path not in left} | self._observed(again)
         return disk, verification_of(Lockfile.of([*settled.values(), *again]), disk)
 
     def _observed(self, lockfile: Lockfile) -> dict[ProductPath, FileState]:
@@ -150,8 +150,6 @@ class Verifying:
         return recalled(observed, {**self._rounds.seen, **self._unreadable})
 
     def _hash(self, products: Sequence[LockedProduct]) -> None:
-        if not products or self._is_over:
-            return
         self._feedback.phase(f"hashing {len(products)} files")
         with self._noting():
             self._tree.prepare()
@@ -162,9 +160,9 @@ class Verifying:
             try:
                 for one in working:
                     one.result()
-            finally:
-                if not all(one.done() for one in working):  # a second signal, or a bug in one of them
-                    self.stop()
+            except BaseException:  # Ctrl-C comes here where nobody receives it as a signal
+                self.stop()
+                raise
 
     def _hash_each(self, todo: Iterator[LockedProduct]) -> None:
         """What one thread does: the next file, until none is left or the time is over."""

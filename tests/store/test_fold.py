@@ -12,8 +12,9 @@ from jwstsync.core.disk import FileState
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import Lockfile
 from jwstsync.errors import LockfileError, StoreError
+from jwstsync.store import fold as store_fold
 from jwstsync.store.commit import landing_of_move
-from jwstsync.store.fold import fold, lockfile_name, recover, remember
+from jwstsync.store.fold import fold, lockfile_name, read_locked, recover, remember
 from jwstsync.store.journal import journal_folder
 from jwstsync.store.lockfiles import NO_LOCKFILE, lockfile_digest, read_lockfile, write_lockfile
 from jwstsync.store.owners import own_name
@@ -180,6 +181,49 @@ def test_files_are_known_whatever_the_lockfile_says(destination: Destination) ->
         path_of("a.fits"): product().sha256,
         path_of("b.fits"): None,
     }
+
+
+# --- what is locked while runs are at work
+
+
+def test_what_a_run_has_put_in_place_is_locked_already(destination: Destination) -> None:
+    """It is read with the lockfile, which stays as it is; what is not in place as committed does not count."""
+    destination.cut_off_run(destination.landing("a.fits"), destination.landing("b.fits"))
+    destination.place("b.fits").unlink()
+    read = read_locked(destination.tree, destination.lockfile)
+
+    assert list(read) == [product("a.fits")]
+    assert not destination.lockfile.exists()
+    assert list(destination.journals.iterdir())
+
+
+def test_what_continues_another_lockfile_is_not_locked(destination: Destination) -> None:
+    """Somebody else wrote the lockfile since."""
+    destination.cut_off_run(destination.landing("a.fits"))
+    write_lockfile(destination.lockfile, Lockfile.of([product("b.fits")]))
+
+    assert list(read_locked(destination.tree, destination.lockfile)) == [product("b.fits")]
+
+
+@pytest.mark.parametrize("step", ["read_lockfile", "read_journal"])
+def test_a_run_that_ends_meanwhile(destination: Destination, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Whether it folds once the lockfile was read, or before its journal is: what it has put in place is locked."""
+    destination.cut_off_run(destination.landing("a.fits"))
+    real, first = getattr(store_fold, step), iter([True])
+
+    def late(path: Path) -> object:
+        ends = next(first, False)
+        if ends and step == "read_journal":
+            recover(destination.tree, destination.lockfile)
+        found = real(path)
+        if ends and step == "read_lockfile":
+            recover(destination.tree, destination.lockfile)
+        return found
+
+    monkeypatch.setattr(store_fold, step, late)
+
+    assert list(read_locked(destination.tree, destination.lockfile)) == [product("a.fits")]
+    assert locked_names(destination) == ["a.fits"]
 
 
 def test_torn_files_of_dead_runs_are_removed(destination: Destination) -> None:

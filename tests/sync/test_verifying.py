@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -359,6 +360,41 @@ def test_a_bug_in_a_thread_ends_the_rest(synced: Place, hashing: Hashing) -> Non
     with pytest.raises(ZeroDivisionError):
         verify(synced.manifest, feedback=hashing)
     assert verified(synced) == ({}, [B, C], [])
+
+
+@one_by_one
+def test_ctrl_c_in_a_pipeline(synced: Place, hashing: Hashing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is no signal to be received, it ends the threads at once, and is raised."""
+    written_at(synced, a=100, b=200, c=300)
+    current, stopped = Verifying(synced.manifest, feedback=hashing), threading.Event()
+    stop = current.stop
+
+    def stopping() -> None:
+        stop()
+        stopped.set()
+
+    def interrupt(name: str) -> None:
+        if name == B:
+            os.kill(os.getpid(), signal.SIGINT)
+            stopped.wait(60)
+
+    hashing.at_start = interrupt
+    monkeypatch.setattr(current, "stop", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        current.carry_out()
+
+    assert stopped.is_set()
+    assert verified(synced) == ({}, [B, C], [])
+
+
+def test_a_file_that_is_written_to_all_the_time(synced: Place, hashing: Hashing) -> None:
+    """It is looked at a few times, and then remains for another verification."""
+    moments = iter(range(100))
+    hashing.at_end = lambda name: os.utime(synced.file(A), (at := next(moments), at)) if name == A else None
+    found = verify(synced.manifest, feedback=hashing)
+
+    assert (found.differences, [one.path.rpartition("/")[2] for one in found.remaining]) == ([], [A])
+    assert hashing.hashed_bytes == {A: 5 * SIZES[A], B: SIZES[B], C: SIZES[C]}
 
 
 # --- while a run is at work
