@@ -132,7 +132,6 @@ def test_no_manifest(full: Desk) -> None:
 
 LOCKFILES: dict[str, tuple[Callable[[str], str], str]] = {
     "empty": (lambda _: "", "version: expected version = 1"),
-    "merge conflict": (lambda text: "<<<<<<< HEAD\n" + text, "restore it from version control"),
     "cut off": (lambda text: text[: len(text) // 2], "jwstsync.lock"),
     "later version": (lambda text: text.replace("version = 1", "version = 2"), "upgrade jwstsync"),
     "unknown key": (lambda text: text + "mtime = 1\n", "product[3].mtime = 1: expected only the keys"),
@@ -153,6 +152,15 @@ def test_lockfiles(full: Desk, case: str) -> None:
 
     check_all_alike(full, INVALID, words, "plan", "apply", "status", "verify")
     assert full.call("apply", "--frozen").code == INVALID
+
+
+def test_half_a_conflict(full: Desk) -> None:
+    """Conflict markers name what merges them, which does not guess where one is missing."""
+    full.lockfile.write_text("<<<<<<< HEAD\n" + full.lockfile.read_text(encoding="utf-8"), encoding="utf-8")
+
+    check_all_alike(full, INVALID, "`jwstsync lock merge` brings both sides together", "plan", "status", "verify")
+    for arguments in (("apply",), ("lock", "merge")):
+        check(full, INVALID, "whole conflicts as git leaves them; restore it from version control", *arguments)
 
 
 def test_a_lockfile_that_is_not_text(full: Desk) -> None:

@@ -20,11 +20,13 @@ PRE_COMMIT = str(Path(sys.executable).with_name("pre-commit"))
 SOURCES = (".pre-commit-hooks.yaml", "pyproject.toml", "README.md", "LICENSE", "jwstsync")
 MANIFEST = "version = 1\n[[proposal]]\nid = 2733\ninclude = [{ extension = 'fits' }]\n"
 
+CONFIG = "repos:\n  - repo: {repository}\n    rev: {commit}\n    hooks:\n      - id: jwstsync-check\n"
 
-def git(folder: Path, *arguments: str) -> None:
-    """A call of git that has to succeed."""
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git says to a call that has to succeed."""
     command = ["git", "-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", *arguments]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def run_hooks(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -69,8 +71,10 @@ def test_a_repository_of_data(hooks: Path, tmp_path: Path, monkeypatch: pytest.M
     lockfile = data / "jwstsync.lock"
     lockfile.write_text(format_lockfile(Lockfile.of([product("a.fits", layout="JWST/a/{name}")]), lockfile.name))
     (data / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
+    config = CONFIG.format(repository=hooks, commit=git(hooks, "rev-parse", "HEAD"))
+    (data / ".pre-commit-config.yaml").write_text(config, encoding="utf-8")
     git(data, "add", "--all")
-    good = run_hooks(data, "try-repo", str(hooks), "jwstsync-check", "--all-files", "--verbose")
+    good = run_hooks(data, "run", "--all-files", "--verbose")
     assert good.returncode == 0, good.stdout + good.stderr
     assert "jwstsync.toml: valid, and so is its lockfile of 1 product\n" in good.stdout
     assert "other/jwstsync.toml: valid; nothing is locked yet\n" in good.stdout
@@ -78,7 +82,7 @@ def test_a_repository_of_data(hooks: Path, tmp_path: Path, monkeypatch: pytest.M
     lockfile.write_text(format_lockfile(Lockfile.of([product("a.jpg", layout="JWST/a/{name}")]), lockfile.name))
     (data / "other" / "jwstsync.toml").write_text(MANIFEST.replace("include", "includes"), encoding="utf-8")
     git(data, "add", "--all")
-    bad = run_hooks(data, "try-repo", str(hooks), "jwstsync-check", "--files", "jwstsync.lock", "other/jwstsync.toml")
+    bad = run_hooks(data, "run", "--files", "jwstsync.lock", "other/jwstsync.toml")
     assert bad.returncode == 1
     assert "a.jpg: no rule selects it for proposal 2733; expected one that does" in bad.stdout
     assert "includes = " in bad.stdout
