@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from jwstsync.cli.compare import ADOPT_FROM, ALLOW_EMPTY, FROZEN, LOCKED, MAX_PRUNE, PRUNE, mode_of, prune_of
 from jwstsync.cli.ending import ending_of
+from jwstsync.cli.github import errors_told, tell_plan, tell_report
 from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
@@ -85,6 +86,7 @@ _OUTCOMES = ("done", "failed", "deferred", "withheld")
     help="Seconds to wait for another run (default: 0).",
 )
 @click.pass_context
+@errors_told("apply")
 def apply(
     context: click.Context,
     /,
@@ -200,6 +202,7 @@ class _Call:
         for one in found.goal.refused:
             self._tell_product(_refused_event(one))
         code = gravest(plan_exit_codes(found))
+        tell_plan(found, code, "apply --script")
         self._tell_summary(code, None)
         return code
 
@@ -308,6 +311,7 @@ class _Call:
             self._output.message(remaining)
         if code is ExitCode.PRODUCTS_FAILED:
             self._output.message("what failed is tried again by: jwstsync apply")
+        tell_report(report, code)
         self._tell_summary(code, None)
         return code
 

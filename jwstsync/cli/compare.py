@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from jwstsync.cli.github import errors_told, tell_plan
 from jwstsync.cli.options import Command, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
@@ -97,6 +98,7 @@ def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
 @ADOPT_FROM
 @option("--explain", metavar="NAME", help="Tell why a product (a file name or a glob) is selected or left.")
 @click.pass_context
+@errors_told("plan")
 def plan(
     context: click.Context,
     /,
@@ -135,9 +137,10 @@ def plan(
         warn_of_access(output, found)
         if not output.as_json:
             warn_of_limit(output, session, found, pruning)
+    tell_plan(found, code := _exit_code(found, check=check))
     if mode is Mode.LOCKED:
         check_locked(found)
-    return _exit_code(found, check=check)
+    return code
 
 
 @click.command(cls=Command)
@@ -182,7 +185,7 @@ def _offline_text(found: Plan, url: str) -> str:
     return f"no network: by the answers of {came:%Y-%m-%d %H:%M} UTC, {age_text(time.time() - came.timestamp())} old"
 
 
-def _exit_code(found: Plan, *, check: bool) -> int:
+def _exit_code(found: Plan, *, check: bool) -> ExitCode:
     from jwstsync.sync.report import plan_exit_codes
 
     differs = [ExitCode.DIFFERENCES] if check and found.differences else []

@@ -135,6 +135,11 @@ def complain(text: str) -> None:
         _say(f"jwstsync: {printable(line)}", err=True)
 
 
+def instruct(line: str) -> None:
+    """Says on stderr, as it is, what is meant for whatever runs this."""
+    _say(line, err=True)
+
+
 def is_terminal(stream: IO[str] | None) -> bool:
     """Whether a stream is a terminal; one that is closed or missing is none."""
     try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 COMMAND = (sys.executable, "-m", "jwstsync")
 PATIENCE = 60  # seconds, after which a process hangs
-_OURS = ("JWSTSYNC_", "MAST_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")
+_OURS = ("JWSTSYNC_", "MAST_", "GITHUB_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 FREE = 85_400_000_000  # bytes free on the disk, in calls in this process
 
