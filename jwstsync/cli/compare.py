@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
 from jwstsync.cli.github import errors_told, tell_plan
+from jwstsync.cli.explain import show_explanations
 from jwstsync.cli.options import Command, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
@@ -96,7 +96,7 @@ def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
 @PRUNE
 @MAX_PRUNE
 @ADOPT_FROM
-@option("--explain", metavar="NAME", help="Tell why a product (a file name or a glob) is selected or left.")
+@option("--explain", metavar="NAME", help="Tell which rule took or left a product (a file name or a glob), and why.")
 @click.pass_context
 @errors_told("plan")
 def plan(
@@ -121,7 +121,7 @@ def plan(
         raise UsageError(f"--explain and --{mode}: expected one of them, since --explain asks the archive")
     with session_of(context) as session:
         if explain is not None:
-            return _explain(output, session, explain)
+            return show_explanations(output, session, explain, verbose=globals_of(context).verbose)
         found = make_plan(
             session.manifest,
             mode,
@@ -190,18 +190,3 @@ def _exit_code(found: Plan, *, check: bool) -> ExitCode:
 
     differs = [ExitCode.DIFFERENCES] if check and found.differences else []
     return gravest([*plan_exit_codes(found), *differs])
-
-
-def _explain(output: Output, session: Session, pattern: str) -> int:
-    from jwstsync.sync.gather import explanations
-
-    found = explanations(session.manifest, pattern, feedback=Progress(output))
-    if output.as_json:
-        output.document({"products": [asdict(one) for one in found]})
-    for one in found:
-        output.answer(f"{one.filename}: {'selected' if one.selected else 'left'}")
-        for reason in one.reasons:
-            output.answer(f"    {reason}")
-    if not found:
-        output.warning(f"--explain {pattern}: no listed product has such a file name")
-    return ExitCode.OK

@@ -58,7 +58,7 @@ def _begin(context: click.Context, output: Output, target: Path, proposals: Sequ
     listings: list[Listing] = []
     if proposals:
         with archive_of(globals_of(context)) as archive:
-            listings = look_up(archive, proposals, output, products=True)
+            listings = look_up(archive, proposals, output)
     if unknown := [listing.proposal for listing in listings if not listing.observations]:
         raise UsageError("\n".join(map(nothing_of, unknown)))
     _write_starter(target, listings)

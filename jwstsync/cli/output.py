@@ -6,6 +6,7 @@ A reader that goes away, as in ``jwstsync plan | head -1``, is not an error, and
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from itertools import islice
 from typing import IO, TYPE_CHECKING
@@ -63,14 +64,23 @@ class Output:
         wanted = self._options.color
         return wanted == "always" or (wanted == "auto" and is_terminal(stream) and not os.environ.get("NO_COLOR"))
 
+    @property
+    def width(self) -> int | None:
+        """The columns of the terminal that answers go to; None where they go elsewhere, and lines may be long."""
+        return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+
     def answer(self, text: str) -> None:
-        """A line of the answer, unless only errors or JSON are wanted."""
+        """A line of the answer, unless only errors or JSON are wanted; in the color of the mark before it."""
+        mark = text[2:3] if text.startswith("  ") and text[3:4] == " " else ""
+        self.styled(text, fg=_COLORS.get(mark))
+
+    def styled(self, text: str, *, fg: str | None = None, bold: bool | None = None) -> None:
+        """A line of the answer in a color of its own."""
         if self._options.quiet or self._options.as_json:
             return
         line = printable(text)
-        mark = line[2:3] if line.startswith("  ") and line[3:4] == " " else ""
-        color = _COLORS.get(mark)
-        _say(click.style(line, fg=color) if color and self.colored else line, color=self.colored)
+        colored = self.colored and (fg or bold)
+        _say(click.style(line, fg=fg, bold=bold) if colored else line, color=self.colored)
 
     def document(self, content: Mapping[str, object]) -> None:
         """One JSON document as the whole answer: a line for each key, and for each part of a list.

@@ -15,6 +15,9 @@ _MAKERS = {
     "lock": ("jwstsync.core.lockfile", "lockfile_schema"),
     "plan": ("jwstsync.core.documents", "plan_schema"),
     "events": ("jwstsync.core.documents", "events_schema"),
+    "search": ("jwstsync.core.looks", "search_schema"),
+    "explain": ("jwstsync.core.looks", "explain_schema"),
+    "show": ("jwstsync.core.looks", "show_schema"),
     "clean": ("jwstsync.core.documents", "clean_schema"),
     "export": ("jwstsync.core.documents", "export_schema"),
 }
@@ -26,7 +29,8 @@ _MAKERS = {
 def schema(context: click.Context, subject: str) -> int:
     """Print the JSON Schema of manifests, lockfiles, or what a command prints with --json.
 
-    That of plans is also that of `status` and `verify`; that of events is for each line of `apply`.
+    That of plans is also that of `status` and `verify`; that of events is for each line of `apply`, and
+    that of explanations for `plan --explain`.
     """
     module, name = _MAKERS[subject]
     Output(globals_of(context)).small_document(getattr(import_module(module), name)())

@@ -55,6 +55,24 @@ _NAME_LENGTH = 80  # longer than any key; difflib's time grows with the square
 
 
 @dataclass(frozen=True, slots=True)
+class Miss:
+    """A line of a rule that does not hold.
+
+    Attributes:
+        key: Its key.
+        wanted: Its value as the user wrote it, as TOML.
+        found: What stands there instead, for people.
+    """
+
+    key: str
+    wanted: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.key} = {shortened(self.wanted)}: is {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of a rule.
 
@@ -73,10 +91,10 @@ class Line:
     def __str__(self) -> str:
         return f"{self.key} = {self.written}"
 
-    def miss(self, record: Record) -> str | None:
+    def miss(self, record: Record) -> Miss | None:
         """Why the line does not hold for ``record``; None where it does."""
         value: Value = getattr(record, self.column.attribute)
-        return None if self.test(value) else f"{self.key} = {shortened(self.written)}: is {self._found(value)}"
+        return None if self.test(value) else Miss(self.key, self.written, self._found(value))
 
     def _found(self, value: Value) -> str:
         if self.column is _MRP_ONLY:
@@ -110,9 +128,9 @@ class Rule:
                 return False
         return True
 
-    def first_miss(self, record: Record) -> str | None:
-        """The first line that does not hold and what stands there instead, for people; None if the rule takes it."""
-        return next((miss for line in self.lines if (miss := line.miss(record))), None)
+    def misses(self, record: Record) -> tuple[Miss, ...]:
+        """The lines that do not hold; none if the rule takes it."""
+        return tuple(miss for line in self.lines if (miss := line.miss(record)))
 
 
 EVERYTHING = Rule()

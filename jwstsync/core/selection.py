@@ -142,7 +142,7 @@ def select(manifest: Manifest, listings: Iterable[Listing], failed: Mapping[int,
         listings: The archive's answers, in any order.
         failed: The proposals that have no listing, because their query failed, with the error.
     """
-    answers = sorted(map(_with_names, listings), key=lambda listing: listing.proposal)
+    answers = sorted(map(with_names, listings), key=lambda listing: listing.proposal)
     rows = first_rows(row for listing in answers for row in listing.rows)
     parents = {row.group_id: row for listing in answers for row in listing.observations}
     selected_by: dict[str, int] = {}
@@ -168,7 +168,7 @@ def select(manifest: Manifest, listings: Iterable[Listing], failed: Mapping[int,
     )
 
 
-def _with_names(listing: Listing) -> Listing:
+def with_names(listing: Listing) -> Listing:
     """The listing with what stands in for a URI, and can be none, in each row that has none."""
     if all(row.data_uri for row in listing.rows):
         return listing

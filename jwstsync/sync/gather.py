@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jwstsync.core.explanation import Explanation, explain
 from jwstsync.core.manifest import Manifest, parse_manifest
 from jwstsync.core.selection import Listing, groups_to_ask
 from jwstsync.errors import ArchiveError, ManifestError, Problem
 from jwstsync.settings import Settings, read_settings
-from jwstsync.sync.feedback import Silence
 from jwstsync.sync.side_by_side import side_by_side
 
 if TYPE_CHECKING:
@@ -107,17 +104,3 @@ def gather_keywords(
         return archive.keywords(question.service, question.proposal)
 
     return side_by_side(ask, sorted(questions))
-
-
-def explanations(
-    manifest: Manifest, pattern: str, *, archive: Archive | None = None, feedback: Feedback | None = None
-) -> list[Explanation]:
-    """Why the listed products whose file names match a glob are selected or left.
-
-    Raises:
-        ArchiveError: Nothing could be asked.
-    """
-    archive = archive or open_archive(manifest.archive.url, manifest.archive.timeout)
-    listings, _ = gather(manifest, archive, feedback or Silence())
-    names = {row.filename for listing in listings for row in listing.rows}
-    return explain(manifest, listings, fnmatch.filter(names, pattern))

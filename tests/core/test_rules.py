@@ -23,6 +23,7 @@ from jwstsync.core.caom import (
 from jwstsync.core.conditions import day_of, parse_size
 from jwstsync.core.rules import (
     EVERYTHING,
+    Miss,
     Record,
     RefusedError,
     Rule,
@@ -537,12 +538,12 @@ MISSES = [
 
 
 @pytest.mark.parametrize(("raw", "miss"), MISSES)
-def test_first_miss(raw: dict[str, object], miss: str) -> None:
-    """The first line that does not hold is named, with what stands there instead."""
+def test_a_miss(raw: dict[str, object], miss: str) -> None:
+    """A line that does not hold is named, with what stands there instead."""
     record = replace(PRODUCT, product_group="others", description="\x1b[31mred")
     rule = rule_over(record, raw)
     assert not rule.takes(record)
-    assert rule.first_miss(record) == miss
+    assert str(rule.misses(record)[0]) == miss
 
 
 @pytest.mark.parametrize(
@@ -555,9 +556,9 @@ def test_first_miss(raw: dict[str, object], miss: str) -> None:
         pytest.param(started(-9e99), date(2022, 7, 1), "t_min = 2022-07-01: is -9e+99", id="no day either"),
     ],
 )
-def test_first_miss_of_a_time(record: Observation, raw: object, miss: str) -> None:
+def test_the_miss_of_a_time(record: Observation, raw: object, miss: str) -> None:
     """A time is told as a date, where it is one."""
-    assert rule_over(record, {"t_min": raw}).first_miss(record) == miss
+    assert list(map(str, rule_over(record, {"t_min": raw}).misses(record))) == [miss]
 
 
 @pytest.mark.parametrize(
@@ -576,14 +577,17 @@ def test_the_day_of_an_mjd(mjd: float, day: date | None) -> None:
     assert day_of(mjd) == day
 
 
-def test_first_miss_of_a_flag() -> None:
+def test_the_miss_of_a_flag() -> None:
     """A flag is told as TOML has it."""
-    assert rule_over(OBSERVATION, {"mtFlag": True}).first_miss(OBSERVATION) == "mtFlag = true: is false"
+    assert rule_over(OBSERVATION, {"mtFlag": True}).misses(OBSERVATION) == (Miss("mtFlag", "true", "false"),)
 
 
-def test_first_miss_of_what_is_taken() -> None:
-    """What a rule takes misses nothing."""
-    assert rule_over(PRODUCT, {"calib_level": 2, "extension": "fits"}).first_miss(PRODUCT) is None
+def test_the_misses_of_a_rule() -> None:
+    """Every line that does not hold is told, in the order of the rule; what the rule takes misses nothing."""
+    rule = rule_over(PRODUCT, {"calib_level": 3, "extension": "fits", "productType": "INFO"})
+
+    assert rule.misses(PRODUCT) == (Miss("calib_level", "3", "2"), Miss("productType", '"INFO"', "SCIENCE"))
+    assert rule_over(PRODUCT, {"calib_level": 2, "extension": "fits"}).misses(PRODUCT) == ()
 
 
 TEXT = "expected a text in quotes"
@@ -752,7 +756,7 @@ def test_any_table_is_a_rule_or_a_problem(raw: dict[str, object]) -> None:
     assert len(rule.lines) + len({problem.key.partition("[")[0] for problem in problems}) == len(raw)
     assert all(problem.expected.startswith("expected ") for problem in problems)
     for record in (PRODUCT, ProductRow("mast:x", "x", 1, 1, "x")):
-        assert rule.takes(record) is (rule.first_miss(record) is None)
+        assert rule.takes(record) is (rule.misses(record) == ())
 
 
 @settings(UNHURRIED, max_examples=200)
