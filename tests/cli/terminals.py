@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import termios
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,10 @@ class Terminal:
             assert select.select([self.here], [], [], PATIENCE)[0]
             shown += os.read(self.here, 4096).decode(errors="replace")
         return shown
+
+    def resize(self, columns: int) -> None:
+        """Makes it so wide."""
+        termios.tcsetwinsize(self.there, (24, columns))
 
     def type(self, text: str) -> None:
         """Types on the keyboard."""

@@ -23,12 +23,19 @@ id = 1111
 # 1 observation, by instrument:
 #   NIRCAM/IMAGE  1
 # Its products:
-#   level  type     suffix   files  size
-#   1      SCIENCE  uncal    1      8.6 kB
-#   2      PREVIEW  cal.jpg  1      640 B
-#   2      SCIENCE  cal      1      8.6 kB
-#   2      SCIENCE  rate     1      8.6 kB
-#   3      SCIENCE  i2d      1      8.6 kB
+#                                  files     size
+#   calib_level = 1                    1   8.6 kB
+#     productType = "SCIENCE"          1   8.6 kB
+#       extension = "_uncal.fits"      1   8.6 kB
+#   calib_level = 2                    3  17.9 kB
+#     productType = "PREVIEW"          1    640 B
+#       extension = "_cal.jpg"         1    640 B
+#     productType = "SCIENCE"          2  17.3 kB
+#       extension = "_cal.fits"        1   8.6 kB
+#       extension = "_rate.fits"       1   8.6 kB
+#   calib_level = 3                    1   8.6 kB
+#     productType = "SCIENCE"          1   8.6 kB
+#       extension = "_i2d.fits"        1   8.6 kB
 # The usual choices; the first is what [defaults] takes:
 #   include = ["calibrated"]  3 files  25.9 kB  calibrated science files, level 2 and 3
 #   include = ["combined"]    1 file   8.6 kB   what is combined from several exposures, level 3

@@ -22,6 +22,7 @@ COMMANDS = (
     "plan",
     "apply",
     "status",
+    "show",
     "verify",
     "clean",
     "export",

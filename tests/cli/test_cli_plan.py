@@ -321,38 +321,6 @@ def test_a_name_that_must_not_become_a_path(bare: Desk) -> None:
     assert (error["proposal"], error["uri"]) == (FIRST, URI + bad)
 
 
-@pytest.mark.parametrize("pattern", [CAL, "*_cal.*"])
-def test_why_a_product_is_selected_or_left(desk: Desk, pattern: str) -> None:
-    """`--explain` names each product that fits, and what each block and rule says of it."""
-    explained = desk.call("plan", "--explain", pattern)
-
-    assert explained.out.splitlines()[:2] == [
-        f"{CAL}: selected",
-        '    1111 First Light: include { extension = "fits" } takes it',
-    ]
-    assert (explained.code, explained.err) == (ExitCode.OK, "")
-    if pattern != CAL:
-        assert explained.out.splitlines()[2:] == [
-            f"{CAL[:-5]}.jpg: left",
-            f'    1111 First Light: include {{ extension = "fits" }} leaves it: extension = "fits": is {CAL[:-5]}.jpg',
-        ]
-
-
-def test_explanations_for_programs(desk: Desk) -> None:
-    """With --json they are one document."""
-    [product] = desk.call("plan", "--explain", CAL, "--json").document["products"]
-
-    assert (product["filename"], product["uri"], product["selected"]) == (CAL, URI + CAL, True)
-    assert product["reasons"] == ['1111 First Light: include { extension = "fits" } takes it']
-
-
-def test_nothing_to_explain(desk: Desk) -> None:
-    """A name that nothing has is told on stderr."""
-    assert desk.call("plan", "--explain", "nothing.fits") == Called(
-        ExitCode.OK, "", "jwstsync: --explain nothing.fits: no listed product has such a file name\n"
-    )
-
-
 def test_a_lockfile_that_is_up_to_date(synced: Desk) -> None:
     """`--locked` has nothing against it, also where a file is missing."""
     (synced.root / product_path(FIRST)).unlink()

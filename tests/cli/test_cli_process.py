@@ -262,7 +262,7 @@ def imported(desk: Desk, script: str, *arguments: str) -> set[str]:
     return set(called.err.splitlines())
 
 
-@pytest.mark.parametrize("arguments", ["status", "verify", "schema manifest", "schema events", "plan --frozen"])
+@pytest.mark.parametrize("arguments", ["status", "show", "verify", "schema manifest", "schema events", "plan --frozen"])
 def test_what_needs_no_archive_imports_no_client(full: Desk, arguments: str) -> None:
     """It does not wait for astroquery, numpy or aiohttp, nor for bars that it does not show."""
     packages = {name.partition(".")[0] for name in imported(full, LISTING, *arguments.split())}

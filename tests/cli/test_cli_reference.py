@@ -20,7 +20,9 @@ from tests.cli.calls import ONE, Called, Desk, ended, fits
 _Validator: Any = import_module("jsonschema").Draft202012Validator  # it comes without types
 
 
-@pytest.mark.parametrize("subject", ["manifest", "lock", "plan", "events", "clean", "export"])
+@pytest.mark.parametrize(
+    "subject", ["manifest", "lock", "plan", "events", "search", "explain", "show", "clean", "export"]
+)
 def test_schemas(bare: Desk, subject: str) -> None:
     """Each is one valid JSON Schema, with or without a manifest at hand, and says so itself."""
     (bare.folder / "jwstsync.toml").unlink()

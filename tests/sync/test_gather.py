@@ -10,11 +10,10 @@ from jwstsync.archive.mast import MastArchive
 from jwstsync.core.caom import Observation, ProductRow
 from jwstsync.core.layout import DEFAULT_LAYOUT
 from jwstsync.errors import ArchiveError, ManifestError, UsageError
-from jwstsync.sandbox import Catalogue, Sandbox
 from jwstsync.settings import Settings
 from jwstsync.sync.feedback import Silence
-from jwstsync.sync.gather import AGENT, explanations, gather, load_manifest, open_archive
-from tests.sync.fakes import EVERYTHING, A, B, C, Diary, FakeArchive, Place, Product, fits
+from jwstsync.sync.gather import gather, load_manifest, open_archive
+from tests.sync.fakes import EVERYTHING, Diary, FakeArchive, Place, Product, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,45 +191,3 @@ def test_an_archive_that_fails_for_all_is_an_error(place: Place) -> None:
     reason, hint = str(caught.value).splitlines()
     assert reason == "no products, asked for 2 observations"
     assert "--frozen" in hint
-
-
-# --- explanations
-
-
-def test_a_name_is_explained(place: Place) -> None:
-    """Why products whose names match a glob are selected or left, one by one, with the rule that decides."""
-    place.write(EVERYTHING.replace("[{}]", '[{ productFilename = "a_*" }]'))
-    explained = explanations(place.manifest, "[ab]_cal.fits", archive=place.archive)
-
-    assert [(one.filename, one.selected) for one in explained] == [(A, True), (B, False)]
-    assert all("productFilename" in reason for reason in explained[1].reasons)
-
-
-def test_nothing_is_explained_where_nothing_is_listed(place: Place) -> None:
-    """A name that the archive does not list has no explanation; asking is told as it goes on."""
-    diary = Diary()
-
-    assert explanations(place.manifest, "nothing_*", archive=place.archive, feedback=diary) == []
-    assert len(diary.phases) == 2
-
-
-def test_explanations_come_from_the_manifests_archive(place: Place) -> None:
-    """Without another one, the configured server is asked, in this program's name."""
-    observation = {"obsid": 1, "obs_id": "jw00001-o001", "proposal_id": "1"}
-    catalogue = Catalogue.from_rows([observation], [{"productFilename": C, "parent_obsid": 1}])
-    with Sandbox(catalogue=catalogue) as sandbox:
-        manifest = place.manifest.with_archive(url=sandbox.url)
-        explained = explanations(manifest, "*")
-        agents = {request.headers["User-Agent"].split()[0] for request in sandbox.requests}
-
-    assert [(one.filename, one.selected) for one in explained] == [(C, True)]
-    assert agents == {AGENT}
-    assert AGENT.startswith("jwstsync/")
-
-
-def test_a_product_is_explained_without_a_download(place: Place) -> None:
-    """To ask why changes nothing on the disk."""
-    place.archive.add(Product("d_cal.fits", fits("d")))
-    explanations(place.manifest, "*", archive=place.archive)
-
-    assert not place.root.exists()
