@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from jwstsync.cli.github import errors_told, tell_plan
 from jwstsync.cli.explain import show_explanations
+from jwstsync.cli.github import errors_told, tell_plan
 from jwstsync.cli.options import Command, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from jwstsync.cli.text import printable
+from jwstsync.cli.text import inert, printable
 from jwstsync.errors import StoreError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Output:
         """A line of the answer in a color of its own."""
         if self._options.quiet or self._options.as_json:
             return
-        line = printable(text)
+        line = inert(printable(text))
         colored = self.colored and (fg or bold)
         _say(click.style(line, fg=fg, bold=bold) if colored else line, color=self.colored)
 
@@ -89,17 +89,17 @@ class Output:
         """
         lines = _lines(content)
         while text := "\n".join(islice(lines, _LINES)):
-            _say(text)
+            _say(_inert_json(text))
 
     def small_document(self, content: Mapping[str, object]) -> None:
         """One JSON document as the whole answer, indented, for people to read and files to hold."""
-        _say(indented(content))
+        _say(_inert_json(indented(content)))
 
     def event(self, content: Mapping[str, object]) -> None:
         """One line of JSON, told at once."""
         import json
 
-        _say(json.dumps(content))
+        _say(_inert_json(json.dumps(content)))
 
     def data(self, content: bytes) -> None:
         """Bytes as the whole answer, also with ``-q``."""
@@ -108,7 +108,7 @@ class Output:
     def message(self, text: str) -> None:
         """Something on the way, on stderr."""
         if not self._options.quiet:
-            _say(printable(text), err=True)
+            _say(inert(printable(text)), err=True)
 
     def warning(self, text: str) -> None:
         """Something that went wrong, on stderr, also with ``-q``."""
@@ -139,10 +139,15 @@ def indented(content: Mapping[str, object]) -> str:
     return json.dumps(content, indent=2)
 
 
+def _inert_json(text: str) -> str:
+    """The same JSON, without what the runner of a GitHub workflow would take for a command."""
+    return text.replace("##[", "\\u0023#[")
+
+
 def complain(text: str) -> None:
     """Says on stderr what went wrong."""
     for line in text.splitlines():
-        _say(f"jwstsync: {printable(line)}", err=True)
+        _say(inert(f"jwstsync: {printable(line)}"), err=True)
 
 
 def instruct(line: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))  # seconds
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)")
 
 
 def counted(count: int, noun: str) -> str:
@@ -38,6 +40,15 @@ def name_of(path: str) -> str:
 def printable(text: str) -> str:
     """A line that a terminal only shows: what the archive says may hold characters that would move its cursor."""
     return text if text.isprintable() else "".join(one if one.isprintable() else "?" for one in text)
+
+
+def inert(line: str) -> str:
+    """A line in which the runner of a GitHub workflow finds no command, whatever the archive says.
+
+    It looks for one behind ``::`` at the start and behind ``##[`` anywhere (actions/runner,
+    src/Runner.Common/ActionCommand.cs).
+    """
+    return _COMMAND.sub(r"\1?", line)
 
 
 def time_text(seconds: float) -> str:

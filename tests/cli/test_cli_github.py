@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jwstsync.cli.github import MOST
+from jwstsync.cli.options import Globals
+from jwstsync.cli.output import Output, complain
 from jwstsync.cli.render import work_text
 from jwstsync.cli.summaries import plan_page, report_page
 from jwstsync.core.goal import Goal
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 
 NOW = 61_387.5  # MJD of 2026-12-13, noon
 RELEASED = 61_440.0  # 2027-02-04
-COMMANDS = ("::error", "::warning")
 
 
 @pytest.fixture
@@ -298,3 +300,24 @@ def test_the_token_is_told_to_nobody(desk: Desk, summary: Path, token: str) -> N
     assert len(annotated(called.err)) == (token != TOKEN)
     assert summary.stat().st_size
     assert token not in summary.read_text(encoding="utf-8") + called.out + called.err
+
+
+@pytest.mark.parametrize(
+    "said", ["::add-mask::x", "  ::stop-commands::y", "##[error]z", "a ##[group]", "###[x", "a\n::b"]
+)
+def test_nothing_that_the_archive_says_is_a_command(said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """In no line that is printed, as text or JSON, does the runner find a command; JSON says the same as before."""
+    output, programs = Output(Globals()), Output(Globals(as_json=True))
+    output.answer(said)
+    output.message(said)
+    complain(said)
+    programs.event({"said": said})
+    out, err = capfd.readouterr()
+
+    assert not any(line.lstrip().startswith("::") or "##[" in line for line in (out + err).splitlines())
+    assert json.loads(out.splitlines()[-1]) == {"said": said}
+    programs.document({"said": [said]})
+    programs.small_document({"said": said})
+    document = capfd.readouterr().out
+    assert "##[" not in document
+    assert json.loads(document.partition("\n}\n")[0] + "}") == {"said": [said]}

@@ -1,4 +1,4 @@
-"""What somebody sees in a terminal of 80 and of 120 columns, and without one, word for word, with and without colors."""
+"""What somebody sees in a terminal of 80 and of 120 columns and without one, word for word, with colors or not."""
 
 from __future__ import annotations
 
