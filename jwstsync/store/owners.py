@@ -10,10 +10,7 @@ import os
 import secrets
 import socket
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 LONGEST_REST = 24 * 3600.0
 """Seconds after which a file that nobody has touched is nobody's: no transfer rests so long, and process ids and hosts
@@ -47,11 +44,15 @@ def is_fresh(path: Path) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of that number on this host."""
+    """Whether there is a process of that number on this host; one that has ended, and waits to be noticed, is none."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass
-    return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+    except OSError:  # no Linux, or it is over by now
+        return True
+    return state not in {b"Z", b"X"}

@@ -204,7 +204,6 @@ def test_frozen_restores_without_a_question(mirror: Mirror) -> None:
         ("fetch", None, ExitCode.TOKEN, "withheld"),
         ("fetch", STRANGER_TOKEN, ExitCode.TOKEN, "failed"),
         ("fetch", TOKEN, ExitCode.OK, "done"),
-        ("error", STRANGER_TOKEN, ExitCode.TOKEN, "failed"),
         ("error", TOKEN, ExitCode.OK, "done"),
     ],
 )
@@ -220,13 +219,15 @@ def test_exclusive_products_come_with_the_right_alone(
     assert mirror.files.keys() == PUBLIC | ({EXCLUSIVE} if outcome == "done" else set())
 
 
-def test_error_without_a_token_downloads_nothing(mirror: Mirror) -> None:
-    """The run is refused before the first download."""
-    mirror.access = "error"
+@pytest.mark.parametrize(("token", "asked"), [(None, 0), (STRANGER_TOKEN, 1)])
+def test_error_without_the_right_downloads_nothing(mirror: Mirror, token: str | None, asked: int) -> None:
+    """The run is refused before the first download; with a token the archive is asked once whether it will do."""
+    mirror.access, mirror.settings = "error", Settings(token=token, keyring=False)
 
     with pytest.raises(TokenError, match=EXCLUSIVE):
         mirror.apply()
-    assert mirror.asked(DOWNLOAD) == []
+    assert len(mirror.asked(DOWNLOAD)) == asked
+    assert mirror.files == {}
     assert not mirror.lock.exists()
 
 
