@@ -124,8 +124,9 @@ def check(desk: Desk, world: World, since: int, *, runs: int = 1, when: str = ""
         one.uri for one in read_lockfile(world.after.lockfile)[0]
     }
 
-    ended = desk.call(*[CALL] * runs, "plan --check -q --prune", "verify -q")
-    assert (ended.code, ended.err, when) == (0, "", when)
+    for calls in ([CALL] * runs, ["plan --check -q --prune"], ["verify -q"]):
+        ended = desk.call(*calls)
+        assert (ended.code, ended.err, when) == (0, "", when)
     assert tree(desk) == new, when
     assert desk.lockfile.read_bytes() == world.after.lockfile.read_bytes()
     assert folders(desk) == folders(world.after)
