@@ -96,10 +96,10 @@ def test_an_ending_that_no_failure_explains() -> None:
 def test_problems_of_a_file() -> None:
     """Each problem of a manifest is shown at the file."""
     problems = [Problem(f"proposal[{number}].id", "0", "expected an id") for number in range(12)]
-    found = error_annotations("plan", "what is wrong", problems, "/work/jwstsync.toml")
+    found = error_annotations("plan", "what is wrong", problems, "/srv/jwst/jwstsync.toml")
 
     assert len(found) == MOST
-    assert {one.file for one in found[:-1]} == {"/work/jwstsync.toml"}
+    assert {one.file for one in found[:-1]} == {"/srv/jwst/jwstsync.toml"}
     assert found[0].message == "proposal[0].id = 0: expected an id"
     assert found[-1].message == "3 more: see the summary"
 
