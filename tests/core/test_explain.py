@@ -130,6 +130,11 @@ def test_names_in_any_case_paths_and_uris(pattern: str) -> None:
     assert list(told(manifest_of(EVERYTHING), pattern, listing_of(*ROWS))) == ["c_cal.fits"]
 
 
+def test_names_that_are_written_in_capitals() -> None:
+    """They match what is asked for in small letters."""
+    assert list(told(manifest_of(EVERYTHING), "big_*.fits", listing_of(row("BIG_CAL.fits")))) == ["BIG_CAL.fits"]
+
+
 def test_a_name_of_nothing() -> None:
     """What nothing is called has no explanation."""
     assert told(manifest_of(EVERYTHING), "c_cal", listing_of(*ROWS)) == {}
