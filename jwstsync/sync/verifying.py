@@ -156,9 +156,8 @@ class Verifying:
         todo = iter(products)
         at_once = min(_MOST_AT_ONCE, max(2, os.cpu_count() or 1), len(products))
         with ThreadPoolExecutor(at_once, thread_name_prefix="hash") as pool:
-            working = [pool.submit(self._hash_each, todo) for _ in range(at_once)]
             try:
-                for one in working:
+                for one in [pool.submit(self._hash_each, todo) for _ in range(at_once)]:
                     one.result()
             except BaseException:  # Ctrl-C comes here where nobody receives it as a signal
                 self.stop()

@@ -7,7 +7,8 @@ import os
 import shutil
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -363,7 +364,8 @@ def test_a_bug_in_a_thread_ends_the_rest(synced: Place, hashing: Hashing) -> Non
 
 
 @one_by_one
-def test_ctrl_c_in_a_pipeline(synced: Place, hashing: Hashing, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("moment", ["while it hashes", "while threads begin"])
+def test_ctrl_c_in_a_pipeline(synced: Place, hashing: Hashing, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Where it is no signal to be received, it ends the threads at once, and is raised."""
     written_at(synced, a=100, b=200, c=300)
     current, stopped = Verifying(synced.manifest, feedback=hashing), threading.Event()
@@ -375,16 +377,26 @@ def test_ctrl_c_in_a_pipeline(synced: Place, hashing: Hashing, monkeypatch: pyte
 
     def interrupt(name: str) -> None:
         if name == B:
-            os.kill(os.getpid(), signal.SIGINT)
+            if moment == "while it hashes":
+                os.kill(os.getpid(), signal.SIGINT)
             stopped.wait(60)
+
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **choices: Any) -> NoReturn:  # noqa: ANN401 - passed on
+            super().submit(*arguments, **choices)
+            raise KeyboardInterrupt
 
     hashing.at_start = interrupt
     monkeypatch.setattr(current, "stop", stopping)
+    if moment == "while threads begin":
+        monkeypatch.setattr(verifying, "ThreadPoolExecutor", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         current.carry_out()
 
     assert stopped.is_set()
-    assert verified(synced) == ({}, [B, C], [])
+    assert C not in hashing.hashed_bytes
+    if moment == "while it hashes":
+        assert verified(synced) == ({}, [B, C], [])
 
 
 def test_a_file_that_is_written_to_all_the_time(synced: Place, hashing: Hashing) -> None:
