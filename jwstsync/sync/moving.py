@@ -19,16 +19,18 @@ from jwstsync.executors import Cause, disk_cause
 from jwstsync.store.clearing import put_away
 from jwstsync.store.commit import landing_of_move
 from jwstsync.store.files import disk_errors, make_folder
+from jwstsync.store.fold import remember
 from jwstsync.store.folders import OwnFolders
 from jwstsync.store.hashing import hash_file
 from jwstsync.store.places import moves_left, place_aside
-from jwstsync.store.record import ADOPTED, read_record
+from jwstsync.store.record import ADOPTED, known_hashes, read_record
 from jwstsync.sync.report import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from jwstsync.core.disk import FileState
     from jwstsync.core.layout import ProductPath
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.moves import Wave
@@ -92,6 +94,7 @@ class Moving:
             stopped: Asked now and then; once it says yes, no further file is moved.
         """
         self._actions = {action.uri: action for action in actions if action.moves}
+        self._forget_what_could_be_mistaken()
         moved = 0
         for result in self._moved(stopped):
             moved += result.outcome == "done"
@@ -109,6 +112,18 @@ class Moving:
                 yield Result(action, "failed", _TAKEN, Cause.DISK)
         if moved == len(self._actions):
             self._clear()
+
+    def _forget_what_could_be_mistaken(self) -> None:
+        """Has the record say nothing of a place whose file, cut off in mid-move, could be taken for the one before it.
+
+        The record knows a file by size and time, so that it outlasts a copy of the tree to another disk. Two products
+        of one size that came in one tick of the clock and exchange places are the same to it.
+        """
+        arrivals = [(action.path, action.present) for action in self._actions.values() if action.present]
+        remember(self._tree, [], left=[path for path, one in arrivals if self._is_like_the_one_at(path, one)])
+
+    def _is_like_the_one_at(self, path: ProductPath, state: FileState) -> bool:
+        return known_hashes(self._record.get(path), state.size, state.mtime_ns) is not None
 
     def _moved(self, stopped: Callable[[], bool]) -> Iterator[Result]:
         moves = (Move(uri, one.source, one.path) for uri, one in self._actions.items() if one.source)

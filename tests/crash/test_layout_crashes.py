@@ -77,8 +77,8 @@ def world(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
         manifest = desk.folder / "jwstsync.toml"
         manifest.write_text(MANIFEST, encoding="utf-8")
         assert desk.call("apply -q").code == 0
-        later = desk.file(OTHER).stat().st_mtime_ns + 10**9
-        os.utime(desk.file(OTHER), ns=(later, later))  # the record can not tell files of one size and one time apart
+        at_once = desk.file(ONE).stat().st_mtime_ns
+        os.utime(desk.file(OTHER), ns=(at_once, at_once))  # as if both had come in one tick of the clock
         elsewhere = {
             ONE: f"{FOLDER}/{OTHER}",
             OTHER: f"{FOLDER}/{ONE}",
