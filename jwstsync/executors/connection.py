@@ -6,6 +6,7 @@ answer means is said in `answers`; who is shown the token, in `server`.
 
 from __future__ import annotations
 
+import select
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,13 +57,37 @@ class Response:
         self._found = found
         self._line = line
         self._silence = silence
+        self._setback: SetbackError | None = None
+        self._arrivals = select.poll()
+        if not found.isclosed():
+            self._arrivals.register(found.fileno(), select.POLLIN)
 
     def read(self, most: int) -> bytes:
-        """The next bytes, at most so many; nothing at the end of the body.
+        """The next bytes, as many as have come but at most so many; nothing at the end of the body.
+
+        Encrypted bytes come in records of 16 kB: to see to each by itself would cost more than all the rest.
 
         Raises:
-            SetbackError: The connection broke, or nothing came for too long.
+            SetbackError: The connection broke, or nothing came for too long; what had come before was given.
         """
+        chunks = [self._next(most)]
+        size = len(chunks[0])
+        while chunks[-1] and size < most and self._has_come():
+            try:
+                chunks.append(self._next(most - size))
+            except SetbackError as setback:
+                self._setback = setback
+                break
+            size += len(chunks[-1])
+        return chunks[0] if size == len(chunks[0]) else b"".join(chunks)
+
+    def _has_come(self) -> bool:
+        """Whether something can be read without waiting; not certain where bytes have been read ahead."""
+        return not self._found.isclosed() and bool(self._arrivals.poll(0))
+
+    def _next(self, most: int) -> bytes:
+        if self._setback is not None:
+            raise self._setback
         try:
             return self._found.read1(most)
         except TimeoutError as error:
