@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,10 +10,8 @@ import click
 from click.core import ParameterSource
 
 from jwstsync.cli.compare import ADOPT_FROM, ALLOW_EMPTY, FROZEN, LOCKED, MAX_PRUNE, PRUNE, mode_of, prune_of
-from jwstsync.cli.ending import ending_of
 from jwstsync.cli.github import errors_told, tell_plan, tell_report
 from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals_of, option
-from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import Session, session_of
 from jwstsync.cli.show import show_plan, warn_of, warn_of_access
@@ -25,17 +21,14 @@ from jwstsync.core.amounts import parse_duration, parse_rate
 from jwstsync.errors import ExitCode, UsageError, gravest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from jwstsync.core.orphans import Prune
     from jwstsync.core.plan import Plan
-    from jwstsync.core.selection import Refused
     from jwstsync.settings import Settings
     from jwstsync.sync.planning import Mode
     from jwstsync.sync.report import Report, Result
     from jwstsync.sync.run import Run
-
-_OUTCOMES = ("done", "failed", "deferred", "withheld")
 
 
 @click.command(
@@ -143,15 +136,15 @@ class _Call:
     def __init__(
         self, context: click.Context, mode: Mode, adopt_from: Sequence[str], *, allow_empty: bool, move: bool
     ) -> None:
+        from jwstsync.cli.stream import Stream
+
         self._context = context
         self._options = globals_of(context)
-        self._output = Output(self._options)
+        self._output = Stream(self._options)
         self._mode = mode
         self._allow_empty = allow_empty
         self._adopt_from = adopt_from
         self._move = move
-        self._told: Counter[str] = Counter()
-        self._fetched_bytes = self._unconfirmed = 0
 
     def write_script(self, target: str, form: str) -> int:
         """Writes a script of the difference; the lockfile stays as it is.
@@ -159,7 +152,7 @@ class _Call:
         Raises:
             UsageError: It would be of no use, or there is no place for it.
         """
-        with self._events():
+        with self._output.telling():
             self._check_script(target)
             return self._write_script(target, form)
 
@@ -184,9 +177,10 @@ class _Call:
                 session.manifest,
                 self._mode,
                 allow_empty=self._allow_empty,
-                feedback=Progress(self._output),
+                feedback=self._output if self._output.as_json else Progress(self._output),
                 settings=session.settings,
             )
+            self._output.planned(found)
             warn_of(self._output, found, locked=self._locked)
             warn_of_access(self._output, found)
             script = write_script(session.manifest, found, self._mode, target, Form(form))
@@ -199,30 +193,16 @@ class _Call:
             )
         for reason, actions in script.left_out.items():
             self._output.warning(f"left out: {named(actions)}: {reason}")
-        for one in found.goal.refused:
-            self._tell_product(_refused_event(one))
+        self._output.refused(found.goal.refused)
         code = gravest(plan_exit_codes(found))
         tell_plan(found, code, "apply --script")
-        self._tell_summary(code, None)
+        self._output.end(code)
         return code
 
     def fetch(self, bounds: _Bounds, *, yes: bool) -> int:
         """Makes it so."""
-        with self._events(), Stopping() as stopping, session_of(self._context) as session:
+        with self._output.telling(), Stopping() as stopping, session_of(self._context) as session:
             return self._carry_out(session, stopping, bounds, ask=self._output.interactive and not yes)
-
-    @contextmanager
-    def _events(self) -> Iterator[None]:
-        """Tells programs who speaks, and of an end before the end."""
-        from jwstsync.sync.gather import VERSION
-
-        if self._output.as_json:
-            self._output.event({"type": "version", "schema": "jwstsync.events/1", "jwstsync": VERSION})
-        try:
-            yield
-        except BaseException as error:
-            self._tell_summary(*ending_of(error))
-            raise
 
     def _carry_out(self, session: Session, stopping: Stopping, bounds: _Bounds, *, ask: bool) -> int:
         from jwstsync.sync.run import open_run
@@ -238,7 +218,7 @@ class _Call:
                 max_duration=bounds.max_duration,
                 adopt_from=self._adopt_from,
                 move=self._move,
-                feedback=progress,
+                feedback=self._output if self._output.as_json else progress,
                 settings=self._may_ask(session) if ask else session.settings,
                 prune=bounds.prune,
             ) as run,
@@ -262,6 +242,7 @@ class _Call:
 
     def _show(self, session: Session, plan: Plan) -> None:
         if self._output.as_json:
+            self._output.planned(plan)
             warn_of(self._output, plan, locked=self._locked)
         else:
             verbose = self._options.verbose
@@ -282,23 +263,15 @@ class _Call:
         return agreed
 
     def _tell(self, result: Result) -> None:
-        self._fetched_bytes += result.fetched
-        self._unconfirmed += result.unconfirmed
-        self._tell_product(_product_event(result))
+        self._output.result(result)
         if result.outcome == "failed" and not result.refused and not self._output.as_json:
             self._output.warning(f"failed: {result.action.path}: {result.error}")
-
-    def _tell_product(self, event: dict[str, object]) -> None:
-        self._told[str(event["outcome"])] += 1
-        if self._output.as_json:
-            self._output.event(event)
 
     def _tell_end(self, report: Report, code: ExitCode) -> int:
         from jwstsync.cli.render import brought_line, refusal_lines, remaining_line, report_line
 
-        for one in report.plan.goal.refused:
-            self._tell_product(_refused_event(one))
-        self._tell_left(report)
+        self._output.refused(report.plan.goal.refused)
+        self._output.left(report.left)
         stopped = code in {ExitCode.INTERRUPTED, ExitCode.TERMINATED}
         self._output.answer(report_line(report, stopped=stopped))
         brought = brought_line(report)
@@ -312,63 +285,10 @@ class _Call:
         if code is ExitCode.PRODUCTS_FAILED:
             self._output.message("what failed is tried again by: jwstsync apply")
         tell_report(report, code)
-        self._tell_summary(code, None)
+        self._output.end(code)
         return code
-
-    def _tell_left(self, report: Report) -> None:
-        """Tells programs which files elsewhere stay where they are; people were told before."""
-        from jwstsync.core.documents import left_entry
-
-        if self._output.as_json:
-            for one in report.left:
-                self._output.event({"type": "left", **left_entry(one)})
-
-    def _tell_summary(self, code: ExitCode, error: str | None) -> None:
-        """The last line for programs."""
-        if self._output.as_json:
-            self._output.event(
-                {
-                    "type": "summary",
-                    "exit_code": int(code),
-                    "counts": {outcome: self._told[outcome] for outcome in _OUTCOMES},
-                    "bytes": self._fetched_bytes,
-                    "unconfirmed": self._unconfirmed,
-                    "error": error,
-                }
-            )
 
 
 def _expected(run: Run, limit: int | None) -> tuple[int, int]:
     transfers = run.plan.transfers if limit is None else run.plan.transfers[:limit]
     return len(transfers), sum(action.size or 0 for action in transfers)
-
-
-def _product_event(result: Result) -> dict[str, object]:
-    action = result.action
-    return {
-        "type": "product",
-        "action": action.kind.value,
-        "reason": action.reason.value if action.reason else None,
-        "outcome": result.outcome,
-        "uri": action.uri,
-        "path": action.path,
-        "proposal": action.proposal,
-        "size": action.size,
-        "source": result.source,
-        "error": result.error,
-    }
-
-
-def _refused_event(refused: Refused) -> dict[str, object]:
-    return {
-        "type": "product",
-        "action": None,
-        "reason": None,
-        "outcome": "failed",
-        "uri": refused.uri,
-        "path": None,
-        "proposal": refused.proposal,
-        "size": None,
-        "source": None,
-        "error": refused.error,
-    }

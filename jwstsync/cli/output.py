@@ -87,19 +87,21 @@ class Output:
 
         It is written bit by bit: that of a large plan has hundreds of megabytes.
         """
+        from jwstsync.core.lines import inert_json
+
         lines = _lines(content)
         while text := "\n".join(islice(lines, _LINES)):
-            _say(_inert_json(text))
+            _say(inert_json(text))
 
     def small_document(self, content: Mapping[str, object]) -> None:
         """One JSON document as the whole answer, indented, for people to read and files to hold."""
-        _say(_inert_json(indented(content)))
+        from jwstsync.core.lines import inert_json
 
-    def event(self, content: Mapping[str, object]) -> None:
-        """One line of JSON, told at once."""
-        import json
+        _say(inert_json(indented(content)))
 
-        _say(_inert_json(json.dumps(content)))
+    def line(self, line: str) -> None:
+        """A line of JSON with its end, told at once."""
+        _write(line)
 
     def data(self, content: bytes) -> None:
         """Bytes as the whole answer, also with ``-q``."""
@@ -137,11 +139,6 @@ def indented(content: Mapping[str, object]) -> str:
     import json
 
     return json.dumps(content, indent=2)
-
-
-def _inert_json(text: str) -> str:
-    """The same JSON, without what the runner of a GitHub workflow would take for a command."""
-    return text.replace("##[", "\\u0023#[")
 
 
 def complain(text: str) -> None:

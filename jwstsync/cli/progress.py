@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from typing import Protocol, Self
 
     from jwstsync.cli.output import Output
+    from jwstsync.core.events import QueryState
     from jwstsync.core.fetch import Fetch
+    from jwstsync.executors import Setback
 
     class _Display(Protocol):
         def close(self) -> None: ...
@@ -80,7 +82,13 @@ class Progress:
             self._told = now
             self._output.message(f"{size_text(self._hashed)} hashed")
 
-    def started(self, fetch: Fetch, size: int | None) -> None:
+    def query(self, proposal: int, state: QueryState, *, products: int | None = None, error: str | None = None) -> None:
+        """Says nothing: people are told of its phase."""
+
+    def retried(self, fetch: Fetch, setback: Setback) -> None:
+        """Says nothing: people see the bar wait."""
+
+    def started(self, fetch: Fetch, size: int | None, resumed: int = 0) -> None:  # noqa: ARG002 - is received too
         """Counts a file that is under way."""
         self._counts.started(fetch, size)
 

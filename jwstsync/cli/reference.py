@@ -14,7 +14,7 @@ _MAKERS = {
     "manifest": ("jwstsync.core.manifest", "manifest_schema"),
     "lock": ("jwstsync.core.lockfile", "lockfile_schema"),
     "plan": ("jwstsync.core.documents", "plan_schema"),
-    "events": ("jwstsync.core.documents", "events_schema"),
+    "events": ("jwstsync.core.events", "events_schema"),
     "search": ("jwstsync.core.looks", "search_schema"),
     "explain": ("jwstsync.core.looks", "explain_schema"),
     "show": ("jwstsync.core.looks", "show_schema"),

@@ -1,4 +1,4 @@
-"""What jwstsync says to programs: the JSON of plans and of a run's events, as types, with their schemas.
+"""What jwstsync says to programs in one document: the JSON of plans and of what was done, as types, with their schemas.
 
 Every key always stands, with null where there is nothing. Later versions of a schema with the same number only add.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jwstsync.core.selection import Selected
 
 _CLOSED = ConfigDict(extra="forbid")
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Subject = Literal["jwstsync.plan/1", "jwstsync.status/1", "jwstsync.verify/1"]
 BasisName = Literal["checksum", "version", "size"]
@@ -162,53 +162,6 @@ class PlanDocument(TypedDict):
 
 
 @with_config(_CLOSED)
-class VersionEvent(TypedDict):
-    """Who speaks; the first line."""
-
-    type: Literal["version"]
-    schema: Literal["jwstsync.events/1"]
-    jwstsync: str
-
-
-@with_config(_CLOSED)
-class ProductEvent(TypedDict):
-    """What became of one product; ``deferred`` is what was not tried, or put off."""
-
-    type: Literal["product"]
-    action: ActionName | None
-    reason: str | None
-    outcome: OutcomeName
-    uri: str
-    path: str | None
-    proposal: int
-    size: int | None
-    source: Annotated[str | None, Field(description="the file elsewhere that it was brought in from (--adopt-from)")]
-    error: str | None
-
-
-@with_config(_CLOSED)
-class LeftEvent(TypedDict):
-    """A file elsewhere that has a product's name and stays where it is, and why."""
-
-    type: Literal["left"]
-    uri: str
-    source: str
-    error: str
-
-
-@with_config(_CLOSED)
-class SummaryEvent(TypedDict):
-    """How the run ended; the last line."""
-
-    type: Literal["summary"]
-    exit_code: int
-    counts: dict[OutcomeName, int]
-    bytes: Annotated[int, Field(description="bytes of the products that were fetched")]
-    unconfirmed: Annotated[int, Field(description="products that were accepted against the archive's checksum")]
-    error: Annotated[str | None, Field(description="why the run ended early")]
-
-
-@with_config(_CLOSED)
 class CleanDocument(TypedDict):
     """What ``clean`` has removed, and what it could not."""
 
@@ -225,9 +178,6 @@ class ExportDocument(TypedDict):
     format: FormatName
     file: str
     products: Amount
-
-
-Event = Annotated[VersionEvent | ProductEvent | LeftEvent | SummaryEvent, Field(discriminator="type")]
 
 
 def plan_document(
@@ -257,13 +207,13 @@ def plan_document(
     refused = [ErrorEntry(proposal=one.proposal, uri=one.uri, error=one.error) for one in plan.goal.refused]
     return {
         "schema": subject,
-        "summary": {kind.value: _amount(plan, kind) for kind in ActionKind},
+        "summary": summary_of(plan),
         "actions": [_entry(action) for action in listed],
         "errors": [*failed, *empty, *refused],
-        "left": [left_entry(one) for one in plan.left],
+        "left": [_left(one) for one in plan.left],
         "kept_at": None if kept_at is None else datetime.fromtimestamp(kept_at, UTC).isoformat(timespec="seconds"),
         "versions": None if versions is None else {"files": versions[0], "bytes": versions[1]},
-        "remaining": None if remaining is None else _amount_of([one.size for one in remaining]),
+        "remaining": None if remaining is None else amount_of([one.size for one in remaining]),
         "stale": plan.stale,
         "idle_rules": list(plan.goal.idle_rules),
         "warnings": [*plan.goal.warnings, *filter(None, (plan.token_problem, plan.access_problem))],
@@ -272,16 +222,18 @@ def plan_document(
     }
 
 
-def left_entry(left: Left) -> LeftEntry:
+def _left(left: Left) -> LeftEntry:
     """A file elsewhere that stays where it is, as JSON has it."""
     return {"uri": left.uri, "source": left.path, "error": left.why}
 
 
-def _amount(plan: Plan, kind: ActionKind) -> Amount:
-    return _amount_of([action.size or 0 for action in plan.of(kind)])
+def summary_of(plan: Plan) -> dict[ActionName, Amount]:
+    """How many products each action of a plan has, and their bytes, also where there is none."""
+    return {kind.value: amount_of([action.size or 0 for action in plan.of(kind)]) for kind in ActionKind}
 
 
-def _amount_of(sizes: Sequence[int]) -> Amount:
+def amount_of(sizes: Sequence[int]) -> Amount:
+    """So many products, of so many bytes together."""
     return {"files": len(sizes), "bytes": sum(sizes)}
 
 
@@ -330,7 +282,7 @@ def clean_document(removed: Iterable[tuple[str, int]], errors: Sequence[str]) ->
     sizes: dict[LeftoverName, list[int]] = {"trash": [], "parts": [], "versions": []}
     for kind, size in removed:
         sizes[cast("LeftoverName", kind)].append(size)
-    amounts = {kind: _amount_of(some) for kind, some in sizes.items()}
+    amounts = {kind: amount_of(some) for kind, some in sizes.items()}
     return {"schema": "jwstsync.clean/1", "removed": amounts, "errors": [*errors]}
 
 
@@ -342,25 +294,19 @@ def export_document(form: FormatName, file: str, sizes: Sequence[int]) -> Export
         file: Where.
         sizes: The bytes of each product.
     """
-    return {"schema": "jwstsync.export/1", "format": form, "file": file, "products": _amount_of(sizes)}
+    return {"schema": "jwstsync.export/1", "format": form, "file": file, "products": amount_of(sizes)}
 
 
 def clean_schema() -> dict[str, Any]:
     """The JSON Schema of what ``clean`` prints with ``--json``."""
-    return {"$schema": _DIALECT, **TypeAdapter(CleanDocument).json_schema()}
+    return {"$schema": DIALECT, **TypeAdapter(CleanDocument).json_schema()}
 
 
 def export_schema() -> dict[str, Any]:
     """The JSON Schema of what ``export -o`` prints with ``--json``."""
-    return {"$schema": _DIALECT, **TypeAdapter(ExportDocument).json_schema()}
+    return {"$schema": DIALECT, **TypeAdapter(ExportDocument).json_schema()}
 
 
 def plan_schema() -> dict[str, Any]:
     """The JSON Schema of what ``plan``, ``status`` and ``verify`` print with ``--json``."""
-    return {"$schema": _DIALECT, **TypeAdapter(PlanDocument).json_schema()}
-
-
-def events_schema() -> dict[str, Any]:
-    """The JSON Schema of each line that ``apply`` prints with ``--json``."""
-    schema = TypeAdapter[Any](Event).json_schema()
-    return {"$schema": _DIALECT, "title": "Event", **schema}
+    return {"$schema": DIALECT, **TypeAdapter(PlanDocument).json_schema()}

@@ -70,11 +70,35 @@ class Deferred:
 Outcome: TypeAlias = Done | Failed | Deferred
 
 
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """What broke a transfer that is tried again.
+
+    Attributes:
+        error: What went wrong.
+        in_a_row: How many tries in a row broke without a byte more than ever before.
+        pause: Seconds until the next try.
+        whole_host: Whether nothing is asked of the server meanwhile.
+    """
+
+    error: str
+    in_a_row: int
+    pause: float
+    whole_host: bool
+
+
 class Watch(Protocol):
     """Who is told how transfers go on, from whatever thread they run in."""
 
-    def started(self, fetch: Fetch, size: int | None) -> None:
-        """A transfer begins; ``size`` in bytes, as far as known."""
+    def started(self, fetch: Fetch, size: int | None, resumed: int = 0) -> None:
+        """Bytes begin to come, of ``size`` in all as far as known; those of ``resumed`` are here from before.
+
+        The latter are told of as received too. It may begin anew.
+        """
+        ...
+
+    def retried(self, fetch: Fetch, setback: Setback) -> None:
+        """The transfer broke, and is tried again."""
         ...
 
     def received(self, fetch: Fetch, count: int) -> None:

@@ -6,7 +6,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jwstsync.executors import Watch
+    from jwstsync.executors import Setback, Watch
     from jwstsync.executors.transfer import Span, Transfer, Version
 
 
@@ -25,7 +25,8 @@ class Account:
         """A body begins to come, for another version of the product or for more of the same."""
         with self._lock:
             if anew or not transfer.counted:
-                self._watch.started(transfer.fetch, transfer.version.length or transfer.fetch.size)
+                size = transfer.version.length or transfer.fetch.size
+                self._watch.started(transfer.fetch, size, transfer.arrived)
                 self.update(transfer)
 
     def update(self, transfer: Transfer) -> None:
@@ -39,6 +40,12 @@ class Account:
         """Throws away what has come of a transfer, and takes it back."""
         transfer.restart(version, span)
         self.update(transfer)
+
+    def set_back(self, transfer: Transfer, setback: Setback) -> None:
+        """The transfer broke, and is tried again, unless it has ended meanwhile."""
+        with self._lock:
+            if not transfer.over:
+                self._watch.retried(transfer.fetch, setback)
 
     def end(self, transfer: Transfer) -> None:
         """The transfer is over, for good or ill."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jwstsync.core.checksums import Belief
-from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome, disk_cause
+from jwstsync.executors import Cause, Deferred, Done, Failed, Outcome, Setback, disk_cause
 from jwstsync.executors.account import Account
 from jwstsync.executors.answers import RefusalError, SetbackError
 from jwstsync.executors.beside import Beside
@@ -320,6 +320,7 @@ class Engine:
             return
         pause = self._timing.pauses.before_next(span.patience.setbacks, self._timing.chance())
         wait = error.wait if error.wait is not None else pause
+        self._account.set_back(transfer, Setback(str(error), span.patience.setbacks, wait, error.whole_host))
         if error.whole_host:
             self._exchange.host.rest_for(wait)
         self._timing.sleep(wait, self._stopped)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 from jwstsync.executors import Watch
 
 if TYPE_CHECKING:
+    from jwstsync.core.events import QueryState
     from jwstsync.core.fetch import Fetch
+    from jwstsync.executors import Setback
 
 
 class Feedback(Watch, Protocol):
@@ -25,6 +27,10 @@ class Feedback(Watch, Protocol):
         """Something that the user should know, and that stops nothing."""
         ...
 
+    def query(self, proposal: int, state: QueryState, *, products: int | None = None, error: str | None = None) -> None:
+        """A question about a proposal has begun, is answered with so many products, or failed; from any thread."""
+        ...
+
 
 class Silence:
     """Feedback that tells nobody."""
@@ -38,7 +44,13 @@ class Silence:
     def warn(self, text: str) -> None:
         """Says nothing."""
 
-    def started(self, fetch: Fetch, size: int | None) -> None:
+    def query(self, proposal: int, state: QueryState, *, products: int | None = None, error: str | None = None) -> None:
+        """Says nothing."""
+
+    def started(self, fetch: Fetch, size: int | None, resumed: int = 0) -> None:
+        """Says nothing."""
+
+    def retried(self, fetch: Fetch, setback: Setback) -> None:
         """Says nothing."""
 
     def received(self, fetch: Fetch, count: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jwstsync.core.checksums import CONFIRMED
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from jwstsync.core.checksums import Trust
     from jwstsync.core.fetch import Fetch
     from jwstsync.core.manifest import Manifest
-    from jwstsync.executors import Executor, Outcome
+    from jwstsync.executors import Executor, Outcome, Setback, Watch
     from jwstsync.executors.server import Server
     from jwstsync.executors.sizes import SizeQuestions
     from jwstsync.store.commit import Committer
@@ -55,7 +56,7 @@ class Fetching:
             self._executor = executor = self._make(self._token.find() if self._token.sought else None)
             if self._stopping:
                 executor.stop()
-            for outcome in executor.run(queue_order(waiting), watch):
+            for outcome in executor.run(queue_order(waiting), _Discreet(watch, self._token)):
                 if not (_is_left(outcome) if again else self._needs_token(outcome, watch)):
                     yield outcome
                     continue
@@ -71,6 +72,19 @@ class Fetching:
         if not found and self._token.problem is None:
             watch.warn(f"a token is needed; {self._token.expected}")
         return found
+
+
+class _Discreet:
+    """Has whoever watches told all but the token, even if the archive has repeated it."""
+
+    def __init__(self, watch: Watch, token: Token) -> None:
+        self._watch = watch
+        self._token = token
+        self.started, self.received, self.ended = watch.started, watch.received, watch.ended
+
+    def retried(self, fetch: Fetch, setback: Setback) -> None:
+        """The transfer broke, and is tried again."""
+        self._watch.retried(fetch, replace(setback, error=self._token.hidden(setback.error)))
 
 
 def _is_left(outcome: Outcome) -> bool:

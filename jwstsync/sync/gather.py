@@ -10,13 +10,14 @@ from jwstsync.core.manifest import Manifest, parse_manifest
 from jwstsync.core.selection import Listing, groups_to_ask
 from jwstsync.errors import ArchiveError, ManifestError, Problem
 from jwstsync.settings import Settings, read_settings
+from jwstsync.sync.queries import Queries
 from jwstsync.sync.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jwstsync.archive import Archive
-    from jwstsync.core.caom import KeywordRow, Observation
+    from jwstsync.core.caom import KeywordRow, Observation, ProductRow
     from jwstsync.core.keywords import KeywordQuestion
     from jwstsync.sync.feedback import Feedback
 
@@ -75,12 +76,24 @@ def gather(manifest: Manifest, archive: Archive, feedback: Feedback) -> tuple[li
 
     def ask(proposal: int) -> list[Observation]:
         feedback.phase(f"asking {manifest.archive.url} about proposal {proposal}")
-        return archive.observations(proposal)
+        queries.begun(proposal)
+        with queries.one_of(proposal):
+            return archive.observations(proposal)
 
+    def ask_for_products(part: tuple[int, int]) -> list[ProductRow]:
+        proposal, start = part
+        with queries.one_of(proposal):
+            found = archive.products(groups[proposal][start : start + PORTION])
+        queries.came(proposal, len(found))
+        return found
+
+    queries = Queries(feedback)
     observations, failed = side_by_side(ask, proposals_of(manifest))
     groups = {proposal: groups_to_ask(manifest, proposal, found) for proposal, found in observations.items()}
     parts = [(proposal, start) for proposal, asked in groups.items() for start in range(0, len(asked), PORTION)]
-    rows, errors = side_by_side(lambda part: archive.products(groups[part[0]][part[1] : part[1] + PORTION]), parts)
+    for proposal, asked in groups.items():
+        queries.divided(proposal, -(-len(asked) // PORTION))
+    rows, errors = side_by_side(ask_for_products, parts)
     for (proposal, _), error in errors.items():
         failed.setdefault(proposal, error)
     listings = [

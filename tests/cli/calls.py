@@ -81,6 +81,10 @@ class Called:
         """The JSON of each line on stdout."""
         return [json.loads(line) for line in self.out.splitlines()]
 
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        """The events of one type."""
+        return [event for event in self.events if event["type"] == kind]
+
 
 @dataclass
 class Desk:

@@ -11,6 +11,7 @@ from jwstsync.cli.github import MOST
 from jwstsync.cli.options import Globals
 from jwstsync.cli.output import Output, complain
 from jwstsync.cli.render import work_text
+from jwstsync.cli.stream import Stream
 from jwstsync.cli.summaries import plan_page, report_page
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import ProductPath
@@ -195,7 +196,7 @@ def test_products_that_fail(desk: Desk, archive: Sandbox, summary: Path) -> None
     told = annotated(called.err)
 
     assert called.code == ExitCode.PRODUCTS_FAILED
-    assert {event["type"] for event in called.events} == {"version", "product", "summary"}
+    assert [one["outcome"] for one in called.told("product")].count("failed") == 2
     assert len(told) == 1
     assert told[0].startswith("::error title=jwstsync apply%3A 2 products failed::")
     assert all(name in told[0] for name in names)
@@ -307,15 +308,15 @@ def test_the_token_is_told_to_nobody(desk: Desk, summary: Path, token: str) -> N
 )
 def test_nothing_that_the_archive_says_is_a_command(said: str, capfd: pytest.CaptureFixture[str]) -> None:
     """In no line that is printed, as text or JSON, does the runner find a command; JSON says the same as before."""
-    output, programs = Output(Globals()), Output(Globals(as_json=True))
+    output, programs = Output(Globals()), Stream(Globals(as_json=True))
     output.answer(said)
     output.message(said)
     complain(said)
-    programs.event({"said": said})
+    programs.warning(said)
     out, err = capfd.readouterr()
 
     assert not any(line.lstrip().startswith("::") or "##[" in line for line in (out + err).splitlines())
-    assert json.loads(out.splitlines()[-1]) == {"said": said}
+    assert json.loads(out.splitlines()[-1])["message"] == said
     programs.document({"said": [said]})
     programs.small_document({"said": said})
     document = capfd.readouterr().out

@@ -45,11 +45,12 @@ def test_schemas_of_what_users_commit(full: Desk) -> None:
     ]
 
 
-def test_the_schema_of_manifests_is_that_of_the_repository(bare: Desk) -> None:
-    """What is printed is the file that editors are pointed at, byte for byte."""
-    file = Path(__file__).parents[2] / "schema" / "manifest.schema.json"
+@pytest.mark.parametrize("subject", ["manifest", "events"])
+def test_schemas_are_those_of_the_repository(bare: Desk, subject: str) -> None:
+    """What is printed is the file that editors and programs are pointed at, byte for byte."""
+    file = Path(__file__).parents[2] / "schema" / f"{subject}.schema.json"
 
-    assert bare.call("schema", "manifest").out == file.read_text(encoding="utf-8")
+    assert bare.call("schema", subject).out == file.read_text(encoding="utf-8")
 
 
 def test_a_stand_in_to_work_with(bare: Desk) -> None:

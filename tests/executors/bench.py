@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from jwstsync.executors import Outcome
+    from jwstsync.executors import Outcome, Setback
     from tests.executors.fault_server import Answer
 
 AGENT = "jwstsync/0 (test)"
@@ -45,12 +45,20 @@ class Counts:
 
     def __init__(self) -> None:
         self.started_with: list[tuple[str, int | None]] = []
+        self.resumed: list[int] = []
+        self.setbacks: list[Setback] = []
         self.bytes: Counter[str] = Counter()
         self.ended_times: Counter[str] = Counter()
 
-    def started(self, fetch: Fetch, size: int | None) -> None:
+    def started(self, fetch: Fetch, size: int | None, resumed: int = 0) -> None:
         """Notes a transfer."""
         self.started_with.append((_name(fetch), size))
+        self.resumed.append(resumed)
+
+    def retried(self, fetch: Fetch, setback: Setback) -> None:
+        """Notes what went wrong."""
+        assert _name(fetch)
+        self.setbacks.append(setback)
 
     def received(self, fetch: Fetch, count: int) -> None:
         """Adds bytes."""

@@ -47,10 +47,10 @@ class Hashing(Diary):
         self.at_start: Callable[[str], None] = lambda _: None
         self.at_end: Callable[[str], None] = lambda _: None
 
-    def started(self, fetch: Fetch, size: int | None) -> None:
+    def started(self, fetch: Fetch, size: int | None, resumed: int = 0) -> None:
         """A file begins."""
         name = fetch.path.rpartition("/")[2]
-        assert size == SIZES.get(name, size)
+        assert (size, resumed) == (SIZES.get(name, size), 0)
         self.at_start(name)
 
     def received(self, fetch: Fetch, count: int) -> None:
