@@ -30,6 +30,9 @@ FREE = 85_400_000_000  # bytes free on the disk, in calls in this process
 
 
 _Validator: Any = import_module("jsonschema").Draft202012Validator  # it comes without types
+_EVENTS = _Validator(
+    json.loads((Path(__file__).parents[2] / "schema" / "events.schema.json").read_text(encoding="utf-8"))
+)
 
 
 def fits(schema: object, document: object) -> bool:
@@ -78,8 +81,12 @@ class Called:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """The JSON of each line on stdout."""
-        return [json.loads(line) for line in self.out.splitlines()]
+        """The JSON of each line on stdout, which is short, and as the repository's schema has it."""
+        assert all(len(line.encode()) < 4096 for line in self.out.splitlines(keepends=True))
+        found = [json.loads(line) for line in self.out.splitlines()]
+        for event in found:
+            _EVENTS.validate(event)
+        return found
 
     def told(self, kind: str) -> list[dict[str, Any]]:
         """The events of one type."""

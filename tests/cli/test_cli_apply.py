@@ -24,7 +24,7 @@ from tests.cli.archive import (
     product_name,
     product_path,
 )
-from tests.cli.calls import BOTH, CLOSED, ONE, Called, Desk, fits
+from tests.cli.calls import BOTH, CLOSED, ONE, Called, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,12 +48,10 @@ def locked_names(desk: Desk) -> list[str]:
 
 
 def ends(desk: Desk, *arguments: str) -> tuple[list[tuple[str, str]], dict[str, object]]:
-    """The outcome of each product of a run, by the end of its name, and the run's summary; all lines fit the schema."""
-    schema = desk.call("schema", "events").document
+    """The outcome of each product of a run, by the end of its name, and the run's summary."""
     called = desk.call("apply", "--json", *arguments)
     head, *_, summary = called.events
     products = called.told("product")
-    assert all(fits(schema, event) for event in called.events)
     assert (head["type"], head["schema"], summary["type"]) == ("version", "jwstsync.events/1", "summary")
     assert summary["exit_code"] == called.code
     told = sorted((one["outcome"], one["uri"].rpartition("_")[2]) for one in products)

@@ -46,7 +46,7 @@ class Counts:
     def __init__(self) -> None:
         self.started_with: list[tuple[str, int | None]] = []
         self.resumed: list[int] = []
-        self.setbacks: list[Setback] = []
+        self.setbacks: list[tuple[str, Setback]] = []
         self.bytes: Counter[str] = Counter()
         self.ended_times: Counter[str] = Counter()
 
@@ -57,8 +57,7 @@ class Counts:
 
     def retried(self, fetch: Fetch, setback: Setback) -> None:
         """Notes what went wrong."""
-        assert _name(fetch)
-        self.setbacks.append(setback)
+        self.setbacks.append((_name(fetch), setback))
 
     def received(self, fetch: Fetch, count: int) -> None:
         """Adds bytes."""

@@ -129,7 +129,7 @@ def test_remade_file_is_never_mixed(bench: Bench) -> None:
 
 
 def test_next_run_goes_on(bench: Bench) -> None:
-    """What a stopped run has is kept, and the next run asks for the rest only."""
+    """What a stopped run has is kept, and the next run asks for the rest only, and tells so."""
     fetch = bench.offer("a.fits", CONTENT)
     stopped(bench, fetch)
     assert sorted(path.suffix for path in bench.parts) == [".note", ".part"]
@@ -138,6 +138,7 @@ def test_next_run_goes_on(bench: Bench) -> None:
     assert asked(bench) == [(REST, ETAG)]
     assert bench.files == {"a.fits": CONTENT}
     assert bench.watch.bytes == {"a.fits": len(CONTENT)}
+    assert (bench.watch.started_with, bench.watch.resumed) == ([("a.fits", len(CONTENT))], [BLOCK])
 
 
 def test_next_run_goes_on_by_hash(bench: Bench) -> None:
@@ -182,6 +183,7 @@ def test_damaged_part_is_noticed(bench: Bench, *, pin: bool) -> None:
     assert names(bench.fetched(fetch)) == ["a.fits"]
     assert asked(bench) == [(REST, ETAG), (None, None)]
     assert bench.files == {"a.fits": CONTENT}
+    assert bench.watch.resumed == [BLOCK, 0]
 
 
 def test_a_part_is_not_believed_for_want_of_a_checksum(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.executors import Cause, Deferred, Failed
+from jwstsync.executors import Cause, Deferred, Failed, Setback
 from jwstsync.store.files import DISK_FULL
 from tests.executors.bench import BLOCK, FakeTime, bench_at, fits, names
 from tests.executors.fault_server import (
@@ -77,6 +77,7 @@ def test_refusal_is_not_tried_again(bench: Bench, status: int) -> None:
     assert isinstance(failed, Failed)
     assert len(bench.server.requests) == 1
     assert bench.time.slept == []
+    assert bench.watch.setbacks == []
 
 
 def test_pauses_grow_until_the_budget_is_spent(bench: Bench) -> None:
@@ -86,6 +87,10 @@ def test_pauses_grow_until_the_budget_is_spent(bench: Bench) -> None:
     assert failed == Failed(failed.fetch, Cause.HOST, "the archive answered 500 Oops")
     assert bench.time.slept == [0.5, 1.0, 2.0, 4.0, 8.0]
     assert len(bench.server.requests) == 6
+    assert bench.watch.setbacks == [
+        ("a.fits", Setback("the archive answered 500 Oops", count, pause, whole_host=False))
+        for count, pause in enumerate(bench.time.slept, 1)
+    ]
 
 
 def test_progress_renews_the_budget(bench: Bench) -> None:
@@ -97,6 +102,7 @@ def test_progress_renews_the_budget(bench: Bench) -> None:
     assert bench.files == {"a.fits": content}
     assert len(bench.server.requests) == 12
     assert bench.time.slept == [0.5] * 11
+    assert [one.in_a_row for _, one in bench.watch.setbacks] == [1] * 11
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
@@ -157,6 +163,8 @@ def test_only_busy_servers_are_left_alone(bench: Bench, status: int, *, rests: b
 
     assert len(names(bench.fetched(first, *others, connections=2))) == 3
     assert bench.time.slept == [100.0] * (2 if rests else 1)
+    [(name, setback)] = bench.watch.setbacks
+    assert (name, setback.pause, setback.whole_host) == ("a.fits", 100.0, rests)
 
 
 def test_dripping_server_is_a_stall(bench: Bench) -> None:

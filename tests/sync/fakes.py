@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jwstsync.core.checksums import Trust
+    from jwstsync.core.events import QueryState
     from jwstsync.core.fetch import Fetch
     from jwstsync.core.lockfile import Lockfile
     from jwstsync.core.manifest import Manifest
@@ -237,6 +238,7 @@ class Diary(Silence):
         self.phases: list[str] = []
         self.warnings: list[str] = []
         self.hashes: list[int] = []
+        self.queries: list[tuple[int, str, int | str | None]] = []
         self.received_bytes = 0
 
     def phase(self, text: str) -> None:
@@ -246,6 +248,10 @@ class Diary(Silence):
     def warn(self, text: str) -> None:
         """Something the user should know."""
         self.warnings.append(text)
+
+    def query(self, proposal: int, state: QueryState, *, products: int | None = None, error: str | None = None) -> None:
+        """A question goes its way."""
+        self.queries.append((proposal, state, products if error is None else error))
 
     def hashed(self, count: int) -> None:
         """A file was hashed."""

@@ -12,7 +12,7 @@ from jwstsync.core.layout import DEFAULT_LAYOUT
 from jwstsync.errors import ArchiveError, ManifestError, UsageError
 from jwstsync.settings import Settings
 from jwstsync.sync.feedback import Silence
-from jwstsync.sync.gather import gather, load_manifest, open_archive
+from jwstsync.sync.gather import PORTION, gather, load_manifest, open_archive
 from tests.sync.fakes import EVERYTHING, Diary, FakeArchive, Place, Product, fits
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def test_each_proposal_is_asked_for_once_and_in_order(place: Place) -> None:
     assert [(listing.proposal, len(listing.rows)) for listing in listings] == [(1, 2), (9, 1)]
     assert failed == {}
     assert diary.phases == [f"asking http://127.0.0.1:9 about proposal {proposal}" for proposal in (1, 9)]
+    assert sorted(diary.queries) == [(1, "answered", 2), (1, "begun", None), (9, "answered", 1), (9, "begun", None)]
 
 
 def test_only_observations_that_a_block_takes_are_asked_about(place: Place) -> None:
@@ -130,10 +131,13 @@ def test_only_observations_that_a_block_takes_are_asked_about(place: Place) -> N
 def test_a_proposal_that_fails_does_not_stop_the_others(place: Place) -> None:
     """Its error is kept, and what the others list is there."""
     place.archive.down = {1}
-    listings, failed = gather(place.manifest, place.archive, Silence())
+    diary = Diary()
+    listings, failed = gather(place.manifest, place.archive, diary)
 
     assert [listing.proposal for listing in listings] == [2]
     assert failed == {1: "proposal 1: down for maintenance"}
+    assert (1, "failed", failed[1]) in diary.queries
+    assert not any(one[:2] == (1, "answered") for one in diary.queries)
 
 
 class Large(FakeArchive):
@@ -159,20 +163,47 @@ class Large(FakeArchive):
 
 def test_products_of_a_large_proposal_are_asked_for_in_portions(place: Place) -> None:
     """Of a hundred observations each, side by side with others; all rows come, in the order of the observations."""
-    archive = Large()
-    first, second = gather(place.manifest, archive, Silence())[0]
+    archive, diary = Large(), Diary()
+    first, second = gather(place.manifest, archive, diary)[0]
 
     assert sorted(map(len, archive.portions)) == [1, 50, 100, 100]
     assert [row.group_id for row in first.rows] == list(range(1000, 1250))
     assert [row.group_id for row in second.rows] == [2000]
+    assert sorted(one for one in diary.queries if one[1] != "begun") == [(1, "answered", 250), (2, "answered", 1)]
 
 
 def test_a_portion_that_fails_fails_its_proposal(place: Place) -> None:
     """Half a list is none: products would seem to be gone."""
-    listings, failed = gather(place.manifest, Large(gone=1150), Silence())
+    diary = Diary()
+    listings, failed = gather(place.manifest, Large(gone=1150), diary)
 
     assert [listing.proposal for listing in listings] == [2]
     assert failed == {1: "1150: gone"}
+    assert [one for one in sorted(diary.queries) if one[1] != "begun"] == [(1, "failed", failed[1]), (2, "answered", 1)]
+
+
+def test_a_proposal_is_told_to_have_failed_once(place: Place) -> None:
+    """However many of its portions do, and whatever comes after the first."""
+
+    class Odd(Large):
+        def products(self, group_ids: Sequence[int]) -> list[ProductRow]:
+            if len(group_ids) == PORTION:
+                raise ArchiveError("gone")
+            return super().products(group_ids)
+
+    diary = Diary()
+    gather(place.manifest, Odd(), diary)
+
+    assert [one for one in diary.queries if one[0] == 1] == [(1, "begun", None), (1, "failed", "gone")]
+
+
+def test_no_observations_are_an_answer(place: Place) -> None:
+    """A proposal of which nothing is to be asked for has no products."""
+    place.write(EVERYTHING + '[[proposal]]\nid = 3\nobservations = { obs_id = "nothing" }\ninclude = [{}]\n')
+    diary = Diary()
+    gather(place.manifest, place.archive, diary)
+
+    assert (3, "answered", 0) in diary.queries
 
 
 class Broken(FakeArchive):
