@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CAL, RATE = product_name(FIRST), product_name(FIRST, "rate")
-LARGE = 2_016_000  # bytes
+LARGE = 28_800_000  # bytes, more than may wait in the buffers of a connection
 NOTHING = {"files": 0, "bytes": 0}
 
 
