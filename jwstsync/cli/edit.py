@@ -45,14 +45,26 @@ def init(context: click.Context, proposals: tuple[int, ...], *, git: bool) -> in
     output = Output(globals_of(context))
     target = Path(globals_of(context).manifest or MANIFEST_NAME)
     check_folder(target)
-    if not target.exists() or not git or proposals:
-        _begin(context, output, target, proposals)
-    if git:
-        _enrol(output, target)
+    begins = not target.exists() or not git or bool(proposals)
+    written = [
+        *(_begin(context, output, target, proposals) if begins else ()),
+        *(_enrol(output, target) if git else ()),
+    ]
+    _tell_programs(output, target, written, added=proposals)
     return ExitCode.OK
 
 
-def _begin(context: click.Context, output: Output, target: Path, proposals: Sequence[int]) -> None:
+def _tell_programs(
+    output: Output, manifest: Path, written: Sequence[str], *, added: Sequence[int] = (), removed: Sequence[int] = ()
+) -> None:
+    from jwstsync.core.documents import edit_document
+
+    if output.as_json:
+        output.document(edit_document(str(manifest), written, added=added, removed=removed))
+
+
+def _begin(context: click.Context, output: Output, target: Path, proposals: Sequence[int]) -> list[str]:
+    """Writes a manifest, and its schema; what was written."""
     if target.exists():
         raise UsageError(f"{target}: is there already; expected a new file, or `jwstsync add` for more proposals")
     listings: list[Listing] = []
@@ -61,11 +73,13 @@ def _begin(context: click.Context, output: Output, target: Path, proposals: Sequ
             listings = look_up(archive, proposals, output)
     if unknown := [listing.proposal for listing in listings if not listing.observations]:
         raise UsageError("\n".join(map(nothing_of, unknown)))
-    _write_starter(target, listings)
+    schema = _write_starter(target, listings)
     output.answer(f"Wrote {target}; see what it selects with: jwstsync plan")
+    return [str(target), str(schema)]
 
 
-def _write_starter(target: Path, listings: Sequence[Listing]) -> None:
+def _write_starter(target: Path, listings: Sequence[Listing]) -> Path:
+    """Writes a manifest, and its schema; where that is."""
     from jwstsync.cli.output import indented
     from jwstsync.cli.starter import SCHEMA_NAME, starter_lines
     from jwstsync.core.manifest import manifest_schema, parse_manifest
@@ -73,12 +87,15 @@ def _write_starter(target: Path, listings: Sequence[Listing]) -> None:
 
     text = "\n".join(starter_lines(listings)) + "\n"
     parse_manifest(text, target)
+    schema = target.with_name(SCHEMA_NAME)
     with disk_errors("manifest"):
-        write_whole(target.with_name(SCHEMA_NAME), (indented(manifest_schema()) + "\n").encode())
+        write_whole(schema, (indented(manifest_schema()) + "\n").encode())
         write_whole(target, text.encode())
+    return schema
 
 
-def _enrol(output: Output, target: Path) -> None:
+def _enrol(output: Output, target: Path) -> list[str]:
+    """Tells git how lockfiles are merged; what was written."""
     from jwstsync.core.manifest import lockfile_beside
     from jwstsync.store.git import enrol
 
@@ -87,8 +104,9 @@ def _enrol(output: Output, target: Path) -> None:
         output.answer(f"Wrote {line}")
     if not written:
         output.answer("Nothing to write: git merges the lockfile with jwstsync already")
-        return
-    output.message("the line in .gitattributes is for all clones; `jwstsync init --git` is called in each of them")
+    else:
+        output.message("the line in .gitattributes is for all clones; `jwstsync init --git` is called in each of them")
+    return written
 
 
 def _own_command() -> list[str]:
@@ -127,7 +145,8 @@ def add(
 
     ids = tuple(dict.fromkeys(proposals))
     block = NewBlock(ids=ids, name=name, include=include, exclude=exclude)
-    _edit(context, f"Added {_named(ids)} to", lambda text, path: with_block(text, block, path))
+    path = _edit(context, f"Added {_named(ids)} to", lambda text, path: with_block(text, block, path))
+    _tell_programs(Output(globals_of(context)), path, [str(path)], added=ids)
     return ExitCode.OK
 
 
@@ -143,7 +162,8 @@ def remove(context: click.Context, proposals: tuple[int, ...]) -> int:
     from jwstsync.core.editing import without_proposals
 
     ids = tuple(dict.fromkeys(proposals))
-    _edit(context, f"Removed {_named(ids)} from", lambda text, path: without_proposals(text, ids, path))
+    path = _edit(context, f"Removed {_named(ids)} from", lambda text, path: without_proposals(text, ids, path))
+    _tell_programs(Output(globals_of(context)), path, [str(path)], removed=ids)
     return ExitCode.OK
 
 
@@ -151,8 +171,8 @@ def _named(ids: Sequence[int]) -> str:
     return f"proposal{'' if len(ids) == 1 else 's'} {', '.join(map(str, ids))}"
 
 
-def _edit(context: click.Context, done: str, edited: Callable[[str, Path], str]) -> None:
-    """Puts an edited text in the place of the manifest's.
+def _edit(context: click.Context, done: str, edited: Callable[[str, Path], str]) -> Path:
+    """Puts an edited text in the place of the manifest's; where that is.
 
     Raises:
         ManifestError: There is none, or it is not valid before or after.
@@ -168,3 +188,4 @@ def _edit(context: click.Context, done: str, edited: Callable[[str, Path], str])
         place = path.resolve()
         write_whole(place, text.encode(), mode=place.stat().st_mode)
     Output(globals_of(context)).answer(f"{done} {path}; see what that changes with: jwstsync plan")
+    return path

@@ -20,6 +20,8 @@ _MAKERS = {
     "show": ("jwstsync.core.looks", "show_schema"),
     "clean": ("jwstsync.core.documents", "clean_schema"),
     "export": ("jwstsync.core.documents", "export_schema"),
+    "edit": ("jwstsync.core.documents", "edit_schema"),
+    "sandbox": ("jwstsync.core.documents", "sandbox_schema"),
 }
 
 
@@ -29,8 +31,8 @@ _MAKERS = {
 def schema(context: click.Context, subject: str) -> int:
     """Print the JSON Schema of manifests, lockfiles, or what a command prints with --json.
 
-    That of plans is also that of `status` and `verify`; that of events is for each line of `apply`, and
-    that of explanations for `plan --explain`.
+    That of plans is also that of `status` and `verify`; that of events is for each line of `apply`, that of
+    explanations for `plan --explain`, and that of edits for `init`, `add` and `remove`.
     """
     module, name = _MAKERS[subject]
     Output(globals_of(context)).small_document(getattr(import_module(module), name)())
@@ -57,11 +59,14 @@ def sandbox(context: click.Context, *, port: int, full_size: bool) -> int:
     It holds two proposals, 2733 and 5398. To use it from another terminal, set JWSTSYNC_ARCHIVE_URL to the address that
     it prints.
     """
+    from jwstsync.core.documents import sandbox_document
     from jwstsync.sandbox import TOKEN, serve
 
     output = Output(globals_of(context))
 
     def announce(url: str) -> None:
+        if output.as_json:
+            output.document(sandbox_document(url, TOKEN))
         output.answer(f"Serving on {url}; the token {TOKEN!r} is accepted. Ctrl-C ends it.")
 
     try:

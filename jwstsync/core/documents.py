@@ -180,6 +180,26 @@ class ExportDocument(TypedDict):
     products: Amount
 
 
+@with_config(_CLOSED)
+class EditDocument(TypedDict):
+    """What ``init``, ``add`` and ``remove`` have written."""
+
+    schema: Literal["jwstsync.edit/1"]
+    manifest: str
+    added: Annotated[list[int], Field(description="proposals")]
+    removed: Annotated[list[int], Field(description="proposals")]
+    written: Annotated[list[str], Field(description="files, and settings of git (init --git); as people are told")]
+
+
+@with_config(_CLOSED)
+class SandboxDocument(TypedDict):
+    """Where ``sandbox`` serves, as soon as it does."""
+
+    schema: Literal["jwstsync.sandbox/1"]
+    url: Annotated[str, Field(description="for JWSTSYNC_ARCHIVE_URL")]
+    token: Annotated[str, Field(description="one that is accepted, for MAST_API_TOKEN")]
+
+
 def plan_document(
     plan: Plan,
     subject: Subject,
@@ -297,6 +317,31 @@ def export_document(form: FormatName, file: str, sizes: Sequence[int]) -> Export
     return {"schema": "jwstsync.export/1", "format": form, "file": file, "products": amount_of(sizes)}
 
 
+def edit_document(
+    manifest: str, written: Iterable[str], *, added: Iterable[int] = (), removed: Iterable[int] = ()
+) -> EditDocument:
+    """The JSON document of what was written.
+
+    Args:
+        manifest: The manifest's file.
+        written: What was, as people are told.
+        added: The proposals that are in the manifest now.
+        removed: Those that no longer are.
+    """
+    return {
+        "schema": "jwstsync.edit/1",
+        "manifest": manifest,
+        "added": [*added],
+        "removed": [*removed],
+        "written": [*written],
+    }
+
+
+def sandbox_document(url: str, token: str) -> SandboxDocument:
+    """The JSON document of a stand-in that serves at an address and accepts a token."""
+    return {"schema": "jwstsync.sandbox/1", "url": url, "token": token}
+
+
 def clean_schema() -> dict[str, Any]:
     """The JSON Schema of what ``clean`` prints with ``--json``."""
     return {"$schema": DIALECT, **TypeAdapter(CleanDocument).json_schema()}
@@ -310,3 +355,13 @@ def export_schema() -> dict[str, Any]:
 def plan_schema() -> dict[str, Any]:
     """The JSON Schema of what ``plan``, ``status`` and ``verify`` print with ``--json``."""
     return {"$schema": DIALECT, **TypeAdapter(PlanDocument).json_schema()}
+
+
+def edit_schema() -> dict[str, Any]:
+    """The JSON Schema of what ``init``, ``add`` and ``remove`` print with ``--json``."""
+    return {"$schema": DIALECT, **TypeAdapter(EditDocument).json_schema()}
+
+
+def sandbox_schema() -> dict[str, Any]:
+    """The JSON Schema of what ``sandbox`` prints with ``--json``."""
+    return {"$schema": DIALECT, **TypeAdapter(SandboxDocument).json_schema()}

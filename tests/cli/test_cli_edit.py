@@ -13,7 +13,7 @@ import tomli
 from jwstsync.errors import ExitCode
 from jwstsync.sandbox import Catalogue, Sandbox
 from tests.cli.archive import FIRST, SECOND
-from tests.cli.calls import ONE, Called, Desk
+from tests.cli.calls import ONE, Called, Desk, fits
 from tests.editors import linted
 
 WROTE = "Wrote {0}; see what it selects with: jwstsync plan\n"
@@ -296,3 +296,24 @@ def test_a_manifest_that_is_linked_to(bare: Desk) -> None:
     assert (bare.folder / "jwstsync.toml").is_symlink()
     assert real.stat().st_mode & 0o777 == 0o660
     assert "id = 7" in real.read_text(encoding="utf-8")
+
+
+def test_edits_for_programs(repository: Desk) -> None:
+    """Each command that writes a manifest says which proposals came or went, and what was written."""
+    schema = repository.call("schema", "edit").document
+    begun = repository.call("init", "--git", "--json", str(FIRST)).document
+    again = repository.call("init", "--git", "--json").document
+    more = repository.call("add", str(SECOND), "--include", "calibrated", "--json").document
+    less = repository.call("remove", str(FIRST), "--json").document
+
+    assert all(fits(schema, one) for one in (begun, again, more, less))
+    assert (begun["manifest"], begun["added"], begun["removed"]) == ("jwstsync.toml", [FIRST], [])
+    assert begun["written"][:3] == [
+        "jwstsync.toml",
+        ".jwstsync.schema.json",
+        ".gitattributes: /jwstsync.lock merge=jwstsync",
+    ]
+    assert (again["added"], again["written"]) == ([], [])
+    path = str(repository.folder / "jwstsync.toml")
+    assert (more["added"], more["removed"], more["written"]) == ([SECOND], [], [path])
+    assert (less["added"], less["removed"], less["written"]) == ([], [FIRST], [path])

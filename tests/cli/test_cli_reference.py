@@ -14,6 +14,7 @@ import tomli
 
 import jwstsync
 from jwstsync.errors import ExitCode
+from jwstsync.sandbox import TOKEN
 from tests.cli.archive import product_name
 from tests.cli.calls import ONE, Called, Desk, ended, fits
 
@@ -21,7 +22,8 @@ _Validator: Any = import_module("jsonschema").Draft202012Validator  # it comes w
 
 
 @pytest.mark.parametrize(
-    "subject", ["manifest", "lock", "plan", "events", "search", "explain", "show", "clean", "export"]
+    "subject",
+    ["manifest", "lock", "plan", "events", "search", "explain", "show", "clean", "export", "edit", "sandbox"],
 )
 def test_schemas(bare: Desk, subject: str) -> None:
     """Each is one valid JSON Schema, with or without a manifest at hand, and says so itself."""
@@ -43,6 +45,20 @@ def test_schemas_of_what_users_commit(full: Desk) -> None:
         False,
         False,
     ]
+
+
+def test_a_stand_in_for_programs(bare: Desk) -> None:
+    """Its address and a token are a document, which comes as soon as it serves."""
+    process = bare.spawn("sandbox", "--port", "0", "--json")
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(5)]
+    process.send_signal(signal.SIGINT)
+    document = Called(0, "".join(lines), "").document
+
+    assert fits(bare.call("schema", "sandbox").document, document)
+    assert document["url"].startswith("http://127.0.0.1:")
+    assert document["token"] == TOKEN
+    assert ended(process) == Called(ExitCode.OK, "", "")
 
 
 @pytest.mark.parametrize("subject", ["manifest", "events"])
