@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from jwstsync.cli.options import Globals
-    from jwstsync.core.events import Event, ProductEvent, QueryState
+    from jwstsync.core.events import Event, ProductEvent, QueryState, SummaryEvent
     from jwstsync.core.fetch import Fetch
     from jwstsync.core.offers import Left
     from jwstsync.core.plan import Plan
@@ -104,17 +104,17 @@ class Stream(Output):
 
     def end(self, code: ExitCode, error: str | None = None) -> None:
         """Tells how the run ended, and nothing after it."""
-        self._tell(
-            {
-                "type": "summary",
-                "exit_code": int(code),
-                "counts": {outcome: self._outcomes[outcome] for outcome in get_args(OutcomeName)},
-                "bytes": self._fetched_bytes,
-                "unconfirmed": self._unconfirmed,
-                "error": error,
-            }
-        )
-        self._is_over = True
+        summary: SummaryEvent = {
+            "type": "summary",
+            "exit_code": int(code),
+            "counts": {outcome: self._outcomes[outcome] for outcome in get_args(OutcomeName)},
+            "bytes": self._fetched_bytes,
+            "unconfirmed": self._unconfirmed,
+            "error": error,
+        }
+        with self._lock:
+            self._tell(summary)
+            self._is_over = True
 
     # --- feedback
 
