@@ -238,6 +238,7 @@ formed() { # whether file $1, of $2 bytes, is what the product's name says; else
         *.jpg | *.jpeg) begins "$1" $'\377\330\377' ;;
         *.png) begins "$1" $'\211PNG\r\n\032\n' ;;
         *.gz) begins "$1" $'\037\213' ;;
+        *.ecsv) begins "$1" '# %ECSV' ;;
         *.json) formed_json "$1" ;;
         *.html | *.htm | *.xml) ;;
         *)
@@ -255,7 +256,7 @@ formed_json() {
 
 page() {
     start_of "$1"
-    case $start in '<!doctype html'* | '<html'* | '<?xml'* | '<error'*) ;; *) return 1 ;; esac
+    case $start in '<'[a-z!?]*) ;; *) return 1 ;; esac
 }
 
 find_missing() { # the products of the batch that are not in their places, or not whole
@@ -670,7 +671,7 @@ conclude() { # what was just asked for: puts it in place, queues it again, or ha
             continue
         fi
         case ${codes[number]}:${statuses[number]} in
-            0:2?? | *:416) seen+=("$number") ;;
+            0:200 | 0:206 | *:416) seen+=("$number") ;;
             *) refused+=("$number") ;;
         esac
     done

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ _MAGIC = {
     ".jpeg": b"\xff\xd8\xff",
     ".png": b"\x89PNG\r\n\x1a\n",
     ".gz": b"\x1f\x8b",
+    ".ecsv": b"# %ECSV",  # its first line; Astropy Proposal for Enhancement 6
 }
-_PAGE_STARTS = (b"<!doctype html", b"<html", b"<?xml", b"<error")
+_PAGE_START = re.compile(rb"[\xef\xbb\xbf\s]*<[a-z!?]", re.IGNORECASE)  # a tag or comment: no table of numbers has one
 _LARGEST_JSON = 64 << 20  # bytes; associations are some kB, and what is larger is not parsed to tell
 
 
@@ -76,5 +78,4 @@ def _json_problem(descriptor: int, size: int) -> str | None:
 def _page_problem(start: bytes, suffix: str) -> str | None:
     if suffix in {".html", ".htm", ".xml"}:
         return None
-    page = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE_STARTS)
-    return "is a web page" if page else None
+    return "is a web page" if _PAGE_START.match(start) else None
