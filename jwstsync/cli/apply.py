@@ -183,7 +183,8 @@ class _Call:
             self._output.planned(found)
             warn_of(self._output, found, locked=self._locked)
             warn_of_access(self._output, found)
-            script = write_script(session.manifest, found, self._mode, target, Form(form))
+            named_archive = session.settings.archive_url
+            script = write_script(session.manifest, found, self._mode, target, Form(form), named_archive=named_archive)
         if target == STDOUT:
             click.echo(script.text.encode(), nl=False)
         else:

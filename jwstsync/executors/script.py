@@ -28,13 +28,14 @@ _SHARES = 5  # no batch is more than this part of what is left
 _PLACEHOLDER = re.compile(r"@([a-z]+)@")
 
 
-def script_text(fetches: Sequence[Fetch], *, archive_url: str, root: str) -> str:
+def script_text(fetches: Sequence[Fetch], *, archive_url: str, root: str, shows_token: bool = True) -> str:
     """The text of a script that carries out these fetches, and nothing else; the same for the same fetches.
 
     Args:
         fetches: What it is to fetch, in this order.
         archive_url: The server, such as https://mast.stsci.edu.
         root: The manifest's root, relative to the folder that the script will be run in.
+        shows_token: Whether the server may see the token; else only who runs the script can say so.
 
     Raises:
         UsageError: A control character stands in a name, or the archive's address is not one.
@@ -47,6 +48,7 @@ def script_text(fetches: Sequence[Fetch], *, archive_url: str, root: str) -> str
         "archive": shlex.quote(checked_url(archive_url)),
         "root": shlex.quote(clean("root", root)),
         "count": str(len(fetches)),
+        "stranger": "" if shows_token else "yes",
         "sums": shlex.quote(" ".join(sorted(kinds))),
     }
     head, tail = _template().split("@table@\n")

@@ -19,6 +19,7 @@ export LC_ALL=C      # names and bytes are taken as they are
 archive=@archive@
 root=@root@
 count=@count@
+stranger=@stranger@ # whether the archive is none of MAST's hosts, and nobody has said that it may see the token
 sums=@sums@ # which kinds of checksums the table has
 
 most_tries=5      # of each product
@@ -897,6 +898,11 @@ main() {
     enter
     with_table keep_table
     unset -f with_table # a large one makes every fork slower
+    if [ -n "$stranger" ] && [ -n "$token" ] && [ "${JWSTSYNC_ARCHIVE_URL-}" != "$archive" ]; then
+        say "$archive: not one of MAST's hosts, and so not shown your token; JWSTSYNC_ARCHIVE_URL with the same" \
+            "address says that it may see it"
+        token=''
+    fi
     escape "$token"
     find_origin "$archive"
     token=$escaped home=$origin

@@ -12,6 +12,7 @@ from jwstsync.executors.aria2 import aria2_problem, aria2_text
 from jwstsync.executors.script import script_text
 from jwstsync.store.files import disk_errors, write_whole
 from jwstsync.sync.planning import Mode, check_locked
+from jwstsync.sync.token import may_see_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,9 @@ class Script:
     left_out: Mapping[str, Sequence[Action]]
 
 
-def write_script(manifest: Manifest, plan: Plan, mode: Mode, target: str, form: Form = Form.BASH) -> Script:
+def write_script(
+    manifest: Manifest, plan: Plan, mode: Mode, target: str, form: Form = Form.BASH, *, named_archive: str | None = None
+) -> Script:
     """Writes a script that fetches what the plan would.
 
     Args:
@@ -54,13 +57,14 @@ def write_script(manifest: Manifest, plan: Plan, mode: Mode, target: str, form: 
         mode: Whether the lockfile must not change.
         target: The file to write; ``-`` writes none.
         form: For whom it is.
+        named_archive: The server that the user, not the manifest, has named; it may see the token, as MAST may.
 
     Raises:
         JwstsyncError: The lockfile would change and must not, or the file can not be written.
     """
     if mode is Mode.LOCKED:
         check_locked(plan)
-    script = _script(manifest, plan.transfers, form)
+    script = _script(manifest, plan.transfers, form, shows_token=may_see_token(manifest.archive.url, named_archive))
     if target != STDOUT:
         with disk_errors("script"):
             write_whole(Path(target), script.text.encode())
@@ -68,7 +72,7 @@ def write_script(manifest: Manifest, plan: Plan, mode: Mode, target: str, form: 
     return script
 
 
-def _script(manifest: Manifest, actions: Sequence[Action], form: Form) -> Script:
+def _script(manifest: Manifest, actions: Sequence[Action], form: Form, *, shows_token: bool) -> Script:
     fetches: list[Fetch] = []
     left_out: dict[str, list[Action]] = {}
     for action in actions:
@@ -77,8 +81,12 @@ def _script(manifest: Manifest, actions: Sequence[Action], form: Form) -> Script
             fetches.append(action.fetch)
         else:
             left_out.setdefault(problem, []).append(action)
-    write = aria2_text if form is Form.ARIA2 else script_text
-    return Script(write(fetches, archive_url=manifest.archive.url, root=_root(manifest)), len(fetches), left_out)
+    url, root = manifest.archive.url, _root(manifest)
+    if form is Form.ARIA2:
+        text = aria2_text(fetches, archive_url=url, root=root)
+    else:
+        text = script_text(fetches, archive_url=url, root=root, shows_token=shows_token)
+    return Script(text, len(fetches), left_out)
 
 
 def _root(manifest: Manifest) -> str:

@@ -20,6 +20,11 @@ _NEEDED = frozenset({"fetch", "error"})
 """The modes of exclusive access in which somebody is asked for a token."""
 
 
+def may_see_token(url: str, named: str | None) -> bool:
+    """Whether an archive is shown the token: MAST's hosts, and the one that the user, not a manifest, has ``named``."""
+    return named is not None or is_for_mast_tokens(url)
+
+
 class Token:
     """The user's token in one run.
 
@@ -74,7 +79,7 @@ class Token:
 
     def _sought(self) -> Found:
         url = self._manifest.archive.url
-        if self._settings.archive_url is None and not is_for_mast_tokens(url):
+        if not may_see_token(url, self._settings.archive_url):
             self._feedback.warn(
                 f"archive.url = {url}: not one of MAST's hosts, and so not shown your token; "
                 "JWSTSYNC_ARCHIVE_URL with the same address says that it may see it"

@@ -192,9 +192,9 @@ class Host:
         file = self.notes / command
         return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
-    def write(self, fetches: Sequence[Fetch], url: str) -> None:
+    def write(self, fetches: Sequence[Fetch], url: str, *, shows_token: bool = True) -> None:
         """Writes the script of these fetches."""
-        text = script_text(fetches, archive_url=url, root=ROOT)
+        text = script_text(fetches, archive_url=url, root=ROOT, shows_token=shows_token)
         (self.folder / SCRIPT).write_text(text, encoding="utf-8")
 
     def start(self, *options: str) -> subprocess.Popen[str]:

@@ -227,6 +227,23 @@ def test_token_reaches_the_archive_and_nobody_else(host: Host) -> None:
         assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
 
 
+def test_a_stranger_sees_the_token_only_if_the_user_says_so(host: Host) -> None:
+    """A manifest may come from anybody: to a host that is not MAST's, who runs the script has to grant it."""
+    with archive(NAMES[0]) as sandbox:
+        fetch = fetch_of(NAMES[0], sandbox.content(NAMES[0]))
+        host.write([fetch], sandbox.url, shows_token=False)
+        host.variables["MAST_API_TOKEN"] = TOKEN
+        ended = host.run()
+        assert ended.returncode == 0
+        assert "not one of MAST's hosts, and so not shown your token" in ended.stderr
+        assert "Authorization" not in sandbox.requests[-1].headers
+
+        host.place(fetch).unlink()
+        host.variables["JWSTSYNC_ARCHIVE_URL"] = sandbox.url
+        assert host.run().returncode == 0
+        assert sandbox.requests[-1].headers["Authorization"] == f"token {TOKEN}"
+
+
 def test_token_is_only_a_token(host: Host) -> None:
     """Quotes, backslashes and blanks in a token are a part of it, and add nothing to what curl is told."""
     odd = '"\nurl = "file:///etc/passwd\\'.replace("\n", "\\n") + " $HOME"

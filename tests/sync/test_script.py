@@ -64,6 +64,7 @@ def test_a_script_may_go_to_the_output(synced: Place, monkeypatch: pytest.Monkey
     before = sorted(synced.folder.rglob("*"))
 
     assert A in write_script(synced.manifest, synced.plan(), Mode.DEFAULT, STDOUT).text
+
     assert sorted(synced.folder.rglob("*")) == before
 
 
@@ -128,3 +129,13 @@ def test_what_a_script_fetched_is_adopted(tmp_path: Path) -> None:
     assert told(report.plan) == dict.fromkeys((A, B), "adopt present")
     assert outcomes(report) == dict.fromkeys((A, B), "done")
     assert not [request for request in later if request.uri is not None]
+
+
+@pytest.mark.parametrize(("named", "stranger"), [(None, "yes"), ("https://mast.example.org", "")])
+def test_a_manifest_can_not_have_a_script_send_the_token_elsewhere(
+    synced: Place, named: str | None, stranger: str
+) -> None:
+    """A script knows whether its archive may see the token: MAST, or what the user has named."""
+    synced.write(EVERYTHING.replace('url = "http://127.0.0.1:9"', 'url = "https://mast.example.org"'))
+    script = write_script(synced.manifest, synced.plan(), Mode.DEFAULT, STDOUT, named_archive=named)
+    assert f"\nstranger={stranger} #" in script.text
