@@ -99,6 +99,11 @@ def product_path(template: str, values: Mapping[str, str | int | None]) -> Produ
     return ProductPath(path) if is_plain and also_plain else checked_path(path)
 
 
+def is_file_name(name: str | None) -> bool:
+    """Whether this can be the name of a file as it is."""
+    return name is not None and name != "" and (_PLAIN_NAME.fullmatch(name) is not None or _safe(name) == name)
+
+
 @lru_cache
 def _folder_fields(template: str) -> tuple[str, ...]:
     fields = (name for _, name, _, _ in string.Formatter().parse(template.removesuffix(_FILENAME)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.caom import JWST, LARGEST_SIZE, PLANNED, is_public
 from jwstsync.core.keywords import plain_or_unknown, question_about, rows_by_name
-from jwstsync.core.layout import UNKNOWN, ProductPath, product_path
+from jwstsync.core.layout import UNKNOWN, ProductPath, is_file_name, product_path
 from jwstsync.errors import UnsafeNameError
 
 if TYPE_CHECKING:
@@ -27,11 +27,15 @@ _LONGEST_URI = 1000
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the archive lists for one proposal: its observations, and the product rows of those asked for."""
+    """What the archive lists for one proposal: its observations, and the product rows of those asked for.
+
+    They are asked for some at a time; ``thin`` says that one of the answers had no row.
+    """
 
     proposal: int
     observations: Sequence[Observation]
     rows: Sequence[ProductRow]
+    thin: bool = False
 
 
 @dataclass(slots=True, unsafe_hash=True, kw_only=True)  # changed by nobody, as the archive's records
@@ -103,6 +107,7 @@ class Selection:
         complete: The proposals of which every executed observation was asked for its products, and all of these named.
         unsure: The proposals that list something under no name, which may be any of their products.
         empty: The proposals that list no executed observation, or no product of those asked for.
+        thin: The proposals of which one query for products brought none, though others did.
         idle_rules: The rules of include and exclude that take no listed product anywhere, though something is listed.
         asking: Who can tell more of the selected FITS files: the files by URI, with their names.
         warnings: What could not be found out, for people.
@@ -117,6 +122,7 @@ class Selection:
     complete: frozenset[int] = frozenset()
     unsure: frozenset[int] = frozenset()
     empty: frozenset[int] = frozenset()
+    thin: frozenset[int] = frozenset()
     idle_rules: tuple[str, ...] = ()
     asking: Mapping[KeywordQuestion, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -146,7 +152,7 @@ def select(manifest: Manifest, listings: Iterable[Listing], failed: Mapping[int,
     rows = first_rows(row for listing in answers for row in listing.rows)
     parents = {row.group_id: row for listing in answers for row in listing.observations}
     selected_by: dict[str, int] = {}
-    for listing in answers:
+    for listing in map(with_file_names, answers):
         for uri in taken_uris(manifest, listing):
             selected_by.setdefault(uri, listing.proposal)
     template = manifest.destination.layout
@@ -163,6 +169,7 @@ def select(manifest: Manifest, listings: Iterable[Listing], failed: Mapping[int,
         complete=frozenset(listing.proposal for listing in answers if _asked_for_all(manifest, listing)) - unsure,
         unsure=frozenset(unsure),
         empty=frozenset(listing.proposal for listing in answers if _is_empty(manifest, listing)),
+        thin=frozenset(listing.proposal for listing in answers if listing.rows and listing.thin),
         idle_rules=tuple(_idle_rules(manifest, answers)),
         asking=_asking(products.values(), rows, parents),
     )
@@ -174,6 +181,21 @@ def with_names(listing: Listing) -> Listing:
         return listing
     rows = [row if row.data_uri else replace(row, data_uri=_instead_of_uri(row)) for row in listing.rows]
     return replace(listing, rows=rows)
+
+
+def with_file_names(listing: Listing) -> Listing:
+    """The listing with the name that a URI ends in for each row whose file name is none.
+
+    So a rule on names takes the product, which is then refused for its name, rather than missed and dropped.
+    """
+    rows = listing.rows
+    odd = [number for number, row in enumerate(rows) if not is_file_name(row.filename)]
+    if not odd:
+        return listing
+    mended = list(rows)
+    for number in odd:
+        mended[number] = replace(rows[number], filename=rows[number].data_uri.rpartition("/")[2])
+    return replace(listing, rows=mended)
 
 
 def _instead_of_uri(row: ProductRow) -> str:

@@ -421,3 +421,32 @@ def test_observations_that_are_left_out_do_not_count() -> None:
     listing = listing_of(row("a_x1d.fits", NIRCAM.group_id), row("b_i2d.fits"))
 
     assert idle(blocks, listing) == ("spectra",)
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x_cal.fits", "a/b_cal.fits"])
+def test_a_rule_on_names_does_not_miss_a_name_that_is_none(name: str) -> None:
+    """The product is refused, by the name that its URI ends in, and so stays as it is locked."""
+    manifest = manifest_of("[[proposal]]\nid = 2733\ninclude = [{ productFilename = '*_cal.fits' }]\n")
+    listing = listing_of(row("a_cal.fits", filename=name), row("b_cal.fits"))
+    selection = select(manifest, [listing], {})
+
+    assert [one.uri for one in selection.refused] == ["mast:JWST/product/a_cal.fits"]
+    assert "b_cal.fits" in {one.path.rpartition("/")[2] for one in selection.products.values()}
+
+
+def test_a_name_with_a_blank_is_matched_as_it_is() -> None:
+    """Only what can be no file's name gives way to the URI's."""
+    manifest = manifest_of("[[proposal]]\nid = 2733\ninclude = [{ productFilename = 'my *' }]\n")
+    selection = select(manifest, [listing_of(row("a.fits", filename="my a.fits"), row("b.fits"))], {})
+    assert list(selection.products) == ["mast:JWST/product/a.fits"]
+
+
+def test_an_answer_without_products_among_others_is_told() -> None:
+    """Part of what the archive has may be missing; where all of it is, that is another matter."""
+    full, empty = listing_of(row("a.fits")), listing_of()
+    found = {
+        part: select(manifest_of(EVERYTHING), [replace(one, thin=part)], {}).thin
+        for one, part in ((full, True), (full, False))
+    }
+    assert found == {True: {2733}, False: set()}
+    assert select(manifest_of(EVERYTHING), [replace(empty, thin=True)], {}).thin == set()
