@@ -33,6 +33,7 @@ class Goal:
         warnings: What could not be found out, for people.
         kept_at: When the oldest of the answers came, in seconds since 1970, where they were kept.
         empty: The proposals that list nothing, believed or not.
+        thin: The proposals of which one query for products brought none, though others did.
     """
 
     products: Mapping[str, Selected]
@@ -45,6 +46,7 @@ class Goal:
     warnings: Sequence[str] = ()
     kept_at: float | None = None
     empty: frozenset[int] = frozenset()
+    thin: frozenset[int] = frozenset()
 
     @property
     def paths(self) -> list[ProductPath]:
@@ -85,6 +87,7 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
         selection.warnings,
         selection.kept_at,
         selection.empty,
+        selection.thin,
     )
 
 

@@ -68,10 +68,14 @@ def doubt(plan: Plan, lockfile: Lockfile, orphans: Iterable[Remembered], *, allo
     """
     if plan.goal.failed:
         return f"{_proposals(plan.goal.failed)}: could not be asked"
-    empty = plan.goal.empty & lockfile.proposals
+    empty, thin = plan.goal.empty & lockfile.proposals, frozenset[int]()
     if not allow_empty:
-        empty |= plan.goal.empty & {one.proposal for one in orphans}
-    return f"{_proposals(empty)}: had products, and now lists none" if empty else None
+        theirs = {one.proposal for one in orphans}
+        empty |= plan.goal.empty & theirs
+        thin = plan.goal.thin & theirs
+    if empty:
+        return f"{_proposals(empty)}: had products, and now lists none"
+    return f"{_proposals(thin)}: one query for its products brought none (--allow-empty believes it)" if thin else None
 
 
 def _proposals(ids: Iterable[int]) -> str:

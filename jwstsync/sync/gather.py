@@ -14,7 +14,7 @@ from jwstsync.sync.queries import Queries
 from jwstsync.sync.side_by_side import side_by_side
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from jwstsync.archive import Archive
     from jwstsync.core.caom import KeywordRow, Observation, ProductRow
@@ -62,6 +62,11 @@ def open_archive(url: str, timeout: float) -> Archive:
     return MastArchive(url, timeout=timeout, agent=AGENT)
 
 
+def _listing(proposal: int, observations: Sequence[Observation], answers: Sequence[Sequence[ProductRow]]) -> Listing:
+    rows = [row for answer in answers for row in answer]
+    return Listing(proposal, observations, rows, thin=not all(answers))
+
+
 def proposals_of(manifest: Manifest) -> list[int]:
     """The proposals that a manifest names, in ascending order."""
     return sorted({proposal for block in manifest.blocks for proposal in block.ids})
@@ -97,7 +102,7 @@ def gather(manifest: Manifest, archive: Archive, feedback: Feedback) -> tuple[li
     for (proposal, _), error in errors.items():
         failed.setdefault(proposal, error)
     listings = [
-        Listing(proposal, found, [row for part in parts if part[0] == proposal for row in rows[part]])
+        _listing(proposal, found, [rows[part] for part in parts if part[0] == proposal])
         for proposal, found in observations.items()
         if proposal not in failed
     ]

@@ -35,6 +35,8 @@ ELSEWHERE = ProductPath("old/a.fits")
 SINGLE = lockfile_of(PINNED)
 UNASKED, SUDDENLY = "proposal 5, 7: could not be asked", "proposal 2733: had products, and now lists none"
 EMPTY = Goal({}, empty=frozenset({2733}))
+THIN = Goal({}, thin=frozenset({2733}))
+PARTLY = "proposal 2733: one query for its products brought none (--allow-empty believes it)"
 
 
 def remembered(path: str = PATH, content: bytes = OLD, *, written: bool = True, uri: str = URI) -> Remembered:
@@ -79,6 +81,9 @@ def test_what_others_lock_and_what_is_refused_is_wanted() -> None:
         pytest.param(EMPTY, Lockfile(), False, SUDDENLY, id="written"),
         pytest.param(EMPTY, Lockfile(), True, None, id="believed"),
         pytest.param(Goal({}, empty=frozenset({9})), SINGLE, False, None, id="another is empty"),
+        pytest.param(THIN, SINGLE, False, PARTLY, id="one answer was empty"),
+        pytest.param(THIN, SINGLE, True, None, id="one answer was empty, and is believed"),
+        pytest.param(Goal({}, thin=frozenset({9})), SINGLE, False, None, id="one answer of another was empty"),
     ],
 )
 def test_answers_that_are_missing_or_hard_to_believe(
