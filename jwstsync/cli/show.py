@@ -89,6 +89,7 @@ def warn_of(output: Output, plan: Plan, *, locked: bool = False) -> None:
 
     That a proposal's answer is not believed is left to the error that it is where the lockfile must not change.
     """
+    from jwstsync.sync.gather import WITHOUT_ASKING
     from jwstsync.sync.offering import left_text
     from jwstsync.sync.planning import disbelief
 
@@ -98,6 +99,8 @@ def warn_of(output: Output, plan: Plan, *, locked: bool = False) -> None:
         output.warning(plan.token_problem)
     for error in plan.goal.failed.values():
         output.warning(f"{error}; what is locked of it stays")
+    if plan.goal.failed:
+        output.warning(WITHOUT_ASKING)
     if plan.goal.disbelieved and not locked:
         output.warning(disbelief(plan))
     if plan.doubt:

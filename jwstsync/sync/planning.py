@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstsync.archive.auth import Identity
 from jwstsync.core.adoption import bytes_to_copy, with_offers
 from jwstsync.core.amounts import exact_size_text
 from jwstsync.core.goal import goal_of
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from jwstsync.archive import Archive
-    from jwstsync.archive.auth import Identity
     from jwstsync.core.caom import KeywordRow
     from jwstsync.core.disk import FileState
     from jwstsync.core.goal import Goal
@@ -129,7 +129,7 @@ class Question:
             return self._answered(tree, lockfile)
 
     def _answered(self, tree: Tree, lockfile: Lockfile) -> tuple[Plan, Token]:
-        selection = self._selection()
+        selection = self._selection(lockfile)
         goal = goal_of(selection, lockfile, allow_empty=self.allow_empty)
         disk = tree.observe(goal.paths)
         places = self._old_places(tree, goal, lockfile, disk)
@@ -161,6 +161,8 @@ class Question:
         return old_places(goal, lockfile, short, known)
 
     def _whoami(self, token: str) -> Identity:
+        if self.mode is Mode.OFFLINE:
+            return Identity(anonymous=False)  # there is nobody to ask; whoever goes online has it checked
         self.feedback.phase(f"asking {self.manifest.archive.url} about the token")
         return self._asked().whoami(token)
 
@@ -171,7 +173,7 @@ class Question:
     def _asked(self) -> Archive:
         return self.archive or open_archive(self.manifest.archive.url, self.manifest.archive.timeout)
 
-    def _selection(self) -> Selection | None:
+    def _selection(self, lockfile: Lockfile) -> Selection | None:
         """What is selected, by fresh answers or kept ones; None where there are none, or none are wanted."""
         match self.mode:
             case Mode.FROZEN:
@@ -185,7 +187,8 @@ class Question:
         selection = select(self.manifest, listings, failed)
         answers, unanswered = gather_keywords(selection.asking, archive, self.feedback)
         if self.keeps is not None and self.archive is None:  # of another archive, nobody knows the address
-            keep(self.keeps, self.manifest, listings, answers)
+            emptied = frozenset() if self.allow_empty else selection.empty & lockfile.proposals  # not believed
+            keep(self.keeps, self.manifest, [one for one in listings if one.proposal not in emptied], answers)
         return self._described(selection, answers, unanswered)
 
     def _kept_selection(self) -> Selection | None:

@@ -128,16 +128,32 @@ def test_answers_of_an_archive_that_was_handed_in_are_not_kept(place: Place, tmp
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_proposal_that_lists_nothing_any_more_is_not_believed(desk: Desk, sandbox: Sandbox, tmp_path: Path) -> None:
-    """What is kept is judged as what comes fresh."""
+def test_an_answer_that_is_not_believed_is_not_kept(desk: Desk, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The last one that made sense is what plans without a network go by."""
     manifest_path = tmp_path / "jwstsync.toml"
     desk.plan()
     jwstsync.apply(jwstsync.load_manifest(manifest_path, Settings()), settings=desk.settings)
     for name in (CAL, MIRI):
         sandbox.remove(name)
-    desk.plan()
+    assert list(plan_exit_codes(desk.plan())) == [ExitCode.ARCHIVE]
 
-    assert list(plan_exit_codes(desk.plan(Mode.OFFLINE))) == [ExitCode.ARCHIVE]
+    offline = desk.plan(Mode.OFFLINE)
+    assert list(plan_exit_codes(offline)) == []
+    assert offline.goal.listed == {1: 2}
+
+
+def test_without_a_network_a_token_is_taken_at_its_word(tmp_path: Path) -> None:
+    """Nobody is asked whose it is, neither the archive nor whoever sits at the terminal."""
+    observations = [{"obsid": 1, "obs_id": "jw00001-o001", "proposal_id": "1"}]
+    products = [{"productFilename": CAL, "parent_obsid": 1, "dataRights": "EXCLUSIVE_ACCESS"}]
+    with Sandbox(catalogue=Catalogue.from_rows(observations, products)) as sandbox:
+        desk = Desk(tmp_path, sandbox.url)
+        asked = desk.plan()
+        heard = len(sandbox.requests)
+        offline = desk.plan(Mode.OFFLINE)
+
+        assert told(offline) == told(asked) == {CAL: "fetch new"}
+        assert (len(sandbox.requests), desk.diary.warnings) == (heard, [])
 
 
 def test_no_token_is_kept(desk: Desk, tmp_path: Path) -> None:
