@@ -67,7 +67,7 @@ class UsageError(JwstsyncError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a manifest or a lockfile.
+    """One thing wrong in a manifest, a lockfile or a saved plan.
 
     Attributes:
         key: The TOML key path, such as ``proposal[0].include[1].calib_level``; empty for the file as a whole.
@@ -85,7 +85,7 @@ class Problem:
 
 
 class InvalidFileError(JwstsyncError):
-    """A manifest or lockfile that is not valid.
+    """A manifest, lockfile or saved plan that is not valid.
 
     Attributes:
         path: The file, as it is to be named to the user.
@@ -106,6 +106,16 @@ class ManifestError(InvalidFileError):
 
 class LockfileError(InvalidFileError):
     """A lockfile that is not valid, or of a later version."""
+
+
+class SavedPlanError(InvalidFileError):
+    """A file that is no saved plan, or is damaged, or of a later version."""
+
+
+class StalePlanError(JwstsyncError):
+    """A saved plan that is no longer what would be done."""
+
+    exit_code = ExitCode.INVALID
 
 
 class UnsafeNameError(JwstsyncError):

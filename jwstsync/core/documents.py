@@ -224,12 +224,11 @@ def plan_document(
         for proposal in sorted(plan.goal.disbelieved)
     ]
     kept_at = plan.goal.kept_at
-    refused = [ErrorEntry(proposal=one.proposal, uri=one.uri, error=one.error) for one in plan.goal.refused]
     return {
         "schema": subject,
         "summary": summary_of(plan),
         "actions": [_entry(action) for action in listed],
-        "errors": [*failed, *empty, *refused],
+        "errors": [*failed, *empty, *refused_entries(plan)],
         "left": [_left(one) for one in plan.left],
         "kept_at": None if kept_at is None else datetime.fromtimestamp(kept_at, UTC).isoformat(timespec="seconds"),
         "versions": None if versions is None else {"files": versions[0], "bytes": versions[1]},
@@ -240,6 +239,11 @@ def plan_document(
         "spared": [{"path": one.path, "why": one.why} for one in plan.spared],
         "doubt": plan.doubt,
     }
+
+
+def refused_entries(plan: Plan) -> list[ErrorEntry]:
+    """The products that can not be taken, as JSON has them."""
+    return [ErrorEntry(proposal=one.proposal, uri=one.uri, error=one.error) for one in plan.goal.refused]
 
 
 def _left(left: Left) -> LeftEntry:
@@ -268,8 +272,8 @@ def _entry(action: Action) -> ActionEntry:
         "source": action.offers[0].path if isinstance(action, Offered) else None,
         "compared_by": basis.value if (basis := action.compared_by) else None,
         "detail": {
-            "locked": _version(action.locked) if action.locked else None,
-            "archive": _version(action.wanted) if action.wanted else None,
+            "locked": version_of(action.locked),
+            "archive": version_of(action.wanted),
             "moved_from": action.source,
             "size_on_disk": action.present.size if action.present else None,
             "released": _day(action.wanted.released_at) if action.wanted else None,
@@ -288,7 +292,10 @@ def _change(change: Change) -> ChangeEntry:
     return cast("ChangeEntry", asdict(change))
 
 
-def _version(side: LockedProduct | Selected) -> Version:
+def version_of(side: LockedProduct | Selected | None) -> Version | None:
+    """What one side says of a product, as JSON has it; None where it says nothing."""
+    if side is None:
+        return None
     return {"size": side.size, "md5": side.md5, "cal_ver": side.cal_ver, "crds_ctx": side.crds_ctx}
 
 

@@ -95,7 +95,7 @@ class Action:
     """What happens to one product, and why. ``wanted`` is None for a drop, ``locked`` for what was not locked.
 
     ``on_update`` is the manifest's: whether the old version is kept where an update replaces it. ``source`` is where
-    the product's file stands, if that is not where it belongs.
+    the product's file stands, if that is not where it belongs; ``in_the_way`` is what stands there then.
     """
 
     kind: ActionKind
@@ -107,6 +107,7 @@ class Action:
     on_update: str = "replace"
     source: ProductPath | None = None
     orphan: Remembered | None = None
+    in_the_way: FileState | None = None
 
     @property
     def uri(self) -> str:
@@ -352,9 +353,8 @@ def _with_source(
     old = action.locked.path
     if source is None and (action.present or same_place(old) in wanted or not _is_file(disk.get(old))):
         return action
-    found = replace(
-        _action(action.wanted, action.locked, disk[source or old], access, action.on_update), source=source or old
-    )
+    found = _action(action.wanted, action.locked, disk[source or old], access, action.on_update)
+    found = replace(found, source=source or old, in_the_way=action.present)
     return replace(found, kind=ActionKind.MOVE, reason=Reason.LAYOUT) if found.kind is ActionKind.KEEP else found
 
 
