@@ -13,6 +13,7 @@ from jwstsync.cli.compare import ADOPT_FROM, ALLOW_EMPTY, FROZEN, LOCKED, MAX_PR
 from jwstsync.cli.github import errors_told, tell_plan, tell_report
 from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals_of, option
 from jwstsync.cli.progress import Progress
+from jwstsync.cli.saved import Reviewed, reviewed
 from jwstsync.cli.session import Session, session_of
 from jwstsync.cli.show import show_plan, warn_of, warn_of_access
 from jwstsync.cli.stopping import Stopping
@@ -23,12 +24,11 @@ from jwstsync.errors import ExitCode, UsageError, gravest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jwstsync.core.orphans import Prune
     from jwstsync.core.plan import Plan
     from jwstsync.settings import Settings
-    from jwstsync.sync.planning import Mode
     from jwstsync.sync.report import Report, Result
     from jwstsync.sync.run import Run
+    from jwstsync.sync.saving import Choices
 
 
 @click.command(
@@ -40,9 +40,11 @@ if TYPE_CHECKING:
         ("jwstsync apply --adopt-from ~/old", "take what is there already, fetch the rest"),
         ("jwstsync apply --frozen", "exactly what is locked, without asking the archive"),
         ("jwstsync apply --prune", "also put away what no rule selects any more"),
+        ("jwstsync apply plan.json", "exactly what `plan --out plan.json` has saved"),
         ("jwstsync apply --script fetch.sh", "write a script for a host without Python"),
     ),
 )
+@click.argument("plan_file", required=False, metavar="[PLAN]")
 @option("-y", "--yes", is_flag=True, help="Do not ask.")
 @option("--limit", type=click.IntRange(min=0), metavar="N", help="Fetch at most N products.")
 @option(
@@ -84,6 +86,7 @@ def apply(
     context: click.Context,
     /,
     *,
+    plan_file: str | None,
     yes: bool,
     script: str | None,
     script_format: str,
@@ -100,16 +103,19 @@ def apply(
 ) -> int:
     """Make the disk what the manifest says, and record it in the lockfile.
 
-    In a terminal it shows the plan and asks; elsewhere it goes ahead.
+    In a terminal it shows the plan and asks; elsewhere it goes ahead. With PLAN, a file that `plan --out` wrote, it
+    does just that and asks nothing; or nothing at all, if something has changed that matters.
     """
+    from jwstsync.sync.saving import Choices
+
     if move and not adopt_from and context.get_parameter_source("move") is ParameterSource.COMMANDLINE:
         raise UsageError("--move: expected --adopt-from DIR with it")
-    call = _Call(context, mode_of(context, modes), adopt_from, allow_empty=allow_empty, move=move)
-    pruning = prune_of(context, prune=prune, max_prune=max_prune)
+    choices = Choices(mode_of(context, modes), allow_empty, prune_of(context, prune=prune, max_prune=max_prune))
+    call = _Call(context, choices, adopt_from, plan_file, move=move)
     if script is None:
         if context.get_parameter_source("script_format") is ParameterSource.COMMANDLINE:
             raise UsageError("--script-format: expected together with --script FILE")
-        return call.fetch(_Bounds(limit, limit_rate, max_duration, lock_timeout, pruning), yes=yes)
+        return call.fetch(_Bounds(limit, limit_rate, max_duration, lock_timeout), yes=yes)
     for name in ("limit", "limit_rate", "max_duration", "adopt_from", "prune"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise UsageError(f"--script and --{name.replace('_', '-')}: expected one of them")
@@ -118,33 +124,36 @@ def apply(
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """How much a run may take, and put away.
-
-    These are products, bytes a second, and seconds; then the seconds that it waits for another run.
-    """
+    """How much a run may take: products, bytes a second, and seconds; then the seconds that it waits for another."""
 
     limit: int | None
     limit_rate: float | None
     max_duration: float | None
     lock_timeout: float
-    prune: Prune | None
 
 
 class _Call:
     """One call of apply."""
 
     def __init__(
-        self, context: click.Context, mode: Mode, adopt_from: Sequence[str], *, allow_empty: bool, move: bool
+        self,
+        context: click.Context,
+        choices: Choices,
+        adopt_from: Sequence[str],
+        plan_file: str | None,
+        *,
+        move: bool,
     ) -> None:
         from jwstsync.cli.stream import Stream
 
         self._context = context
         self._options = globals_of(context)
         self._output = Stream(self._options)
-        self._mode = mode
-        self._allow_empty = allow_empty
+        self._choices = choices
         self._adopt_from = adopt_from
         self._move = move
+        self._plan_file = plan_file
+        self._reviewed: Reviewed | None = None
 
     def write_script(self, target: str, form: str) -> int:
         """Writes a script of the difference; the lockfile stays as it is.
@@ -173,18 +182,20 @@ class _Call:
         from jwstsync.sync.script import STDOUT, Form, write_script
 
         with session_of(self._context) as session:
+            self._open_plan(session)
             found = plan(
                 session.manifest,
-                self._mode,
-                allow_empty=self._allow_empty,
+                self._choices.mode,
+                allow_empty=self._choices.allow_empty,
                 feedback=self._output if self._output.as_json else Progress(self._output),
                 settings=session.settings,
             )
+            self._check_plan(found)
             self._output.planned(found)
             warn_of(self._output, found, locked=self._locked)
             warn_of_access(self._output, found)
-            named_archive = session.settings.archive_url
-            script = write_script(session.manifest, found, self._mode, target, Form(form), named_archive=named_archive)
+            mode, named_archive = self._choices.mode, session.settings.archive_url
+            script = write_script(session.manifest, found, mode, target, Form(form), named_archive=named_archive)
         if target == STDOUT:
             click.echo(script.text.encode(), nl=False)
         else:
@@ -203,7 +214,19 @@ class _Call:
     def fetch(self, bounds: _Bounds, *, yes: bool) -> int:
         """Makes it so."""
         with self._output.telling(), Stopping() as stopping, session_of(self._context) as session:
-            return self._carry_out(session, stopping, bounds, ask=self._output.interactive and not yes)
+            self._open_plan(session)
+            ask = self._output.interactive and not yes and self._reviewed is None
+            return self._carry_out(session, stopping, bounds, ask=ask)
+
+    def _open_plan(self, session: Session) -> None:
+        """Lets a saved plan, if one was named, say what shapes the run, and nothing else."""
+        if self._plan_file is not None:
+            self._reviewed = reviewed(self._context, self._plan_file, session.manifest)
+            self._choices, self._adopt_from, self._move = self._reviewed.choices, (), False
+
+    def _check_plan(self, plan: Plan) -> None:
+        if self._reviewed is not None:
+            self._reviewed.check(plan)
 
     def _carry_out(self, session: Session, stopping: Stopping, bounds: _Bounds, *, ask: bool) -> int:
         from jwstsync.sync.run import open_run
@@ -212,8 +235,8 @@ class _Call:
             Progress(self._output) as progress,
             open_run(
                 session.manifest,
-                self._mode,
-                allow_empty=self._allow_empty,
+                self._choices.mode,
+                allow_empty=self._choices.allow_empty,
                 lock_timeout=bounds.lock_timeout,
                 limit_rate=bounds.limit_rate,
                 max_duration=bounds.max_duration,
@@ -221,9 +244,10 @@ class _Call:
                 move=self._move,
                 feedback=self._output if self._output.as_json else progress,
                 settings=self._may_ask(session) if ask else session.settings,
-                prune=bounds.prune,
+                prune=self._choices.prune,
             ) as run,
         ):
+            self._check_plan(run.plan)
             self._show(session, run.plan)
             run.check()
             if ask and run.plan.differences and not self._agreed(run.plan, stopping):
@@ -251,7 +275,7 @@ class _Call:
 
     @property
     def _locked(self) -> bool:
-        return self._mode == "locked"
+        return self._choices.mode == "locked"
 
     def _agreed(self, plan: Plan, stopping: Stopping) -> bool:
         from jwstsync.cli.render import work_text

@@ -12,6 +12,7 @@ from jwstsync.cli.github import errors_told, tell_plan
 from jwstsync.cli.options import Command, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
+from jwstsync.cli.saved import check_out, save
 from jwstsync.cli.session import Session, session_of
 from jwstsync.cli.show import show_plan, warn_of_access, warn_of_limit
 from jwstsync.cli.text import age_text
@@ -85,6 +86,7 @@ def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
     examples=(
         ("jwstsync plan", "what is missing, and how much it is"),
         ("jwstsync plan --check", "for CI: exit 1 if anything is"),
+        ("jwstsync plan --out plan.json", "save it for a review, and for apply"),
         ("jwstsync plan --explain '*_i2d.fits'", "which rule took or left a product"),
     ),
 )
@@ -96,6 +98,7 @@ def mode_of(context: click.Context, modes: Mapping[str, bool]) -> Mode:
 @PRUNE
 @MAX_PRUNE
 @ADOPT_FROM
+@option("--out", metavar="FILE", help="Save the plan in FILE too, for `jwstsync apply FILE`.")
 @option("--explain", metavar="NAME", help="Tell which rule took or left a product (a file name or a glob), and why.")
 @click.pass_context
 @errors_told("plan")
@@ -108,18 +111,22 @@ def plan(
     prune: bool,
     max_prune: int | None,
     adopt_from: tuple[str, ...],
+    out: str | None,
     explain: str | None,
     **modes: bool,
 ) -> int:
     """Show what apply would do."""
     from jwstsync.sync.planning import Mode, check_locked
     from jwstsync.sync.planning import plan as make_plan
+    from jwstsync.sync.saving import Choices
 
     mode, output = mode_of(context, modes), Output(globals_of(context))
     pruning = prune_of(context, prune=prune, max_prune=max_prune)
     if explain is not None and mode in {Mode.FROZEN, Mode.OFFLINE}:
         raise UsageError(f"--explain and --{mode}: expected one of them, since --explain asks the archive")
     with session_of(context) as session:
+        if out is not None:
+            check_out(context, out, session.manifest)
         if explain is not None:
             return show_explanations(output, session, explain, verbose=globals_of(context).verbose)
         found = make_plan(
@@ -137,9 +144,11 @@ def plan(
         warn_of_access(output, found)
         if not output.as_json:
             warn_of_limit(output, session, found, pruning)
-    tell_plan(found, code := _exit_code(found, check=check))
-    if mode is Mode.LOCKED:
-        check_locked(found)
+        tell_plan(found, code := _exit_code(found, check=check))
+        if mode is Mode.LOCKED:
+            check_locked(found)
+        if out is not None:
+            save(output, out, session.manifest, found, Choices(mode, allow_empty, pruning))
     return code
 
 

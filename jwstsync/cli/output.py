@@ -134,6 +134,13 @@ def _lines(content: Mapping[str, object]) -> Iterator[str]:
     yield "}"
 
 
+def document_text(content: Mapping[str, object]) -> str:
+    """One JSON document as the text of a file, with a line for each part of a list, as `Output.document` prints it."""
+    from jwstsync.core.lines import inert_json
+
+    return inert_json("\n".join(_lines(content))) + "\n"
+
+
 def indented(content: Mapping[str, object]) -> str:
     """A JSON document for people to read and files to hold."""
     import json

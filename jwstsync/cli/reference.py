@@ -22,6 +22,7 @@ _MAKERS = {
     "export": ("jwstsync.core.documents", "export_schema"),
     "edit": ("jwstsync.core.documents", "edit_schema"),
     "sandbox": ("jwstsync.core.documents", "sandbox_schema"),
+    "saved-plan": ("jwstsync.core.saved", "saved_plan_schema"),
 }
 
 
@@ -32,7 +33,8 @@ def schema(context: click.Context, subject: str) -> int:
     """Print the JSON Schema of manifests, lockfiles, or what a command prints with --json.
 
     That of plans is also that of `status` and `verify`; that of events is for each line of `apply`, that of
-    explanations for `plan --explain`, and that of edits for `init`, `add` and `remove`.
+    explanations for `plan --explain`, that of edits for `init`, `add` and `remove`, and that of saved plans for what
+    `plan --out` writes.
     """
     module, name = _MAKERS[subject]
     Output(globals_of(context)).small_document(getattr(import_module(module), name)())

@@ -236,6 +236,7 @@ def test_examples_in_help(bare: Desk) -> None:
         "\nExamples:\n"
         "  jwstsync plan                         what is missing, and how much it is\n"
         "  jwstsync plan --check                 for CI: exit 1 if anything is\n"
+        "  jwstsync plan --out plan.json         save it for a review, and for apply\n"
         "  jwstsync plan --explain '*_i2d.fits'  which rule took or left a product\n"
     )
 

@@ -23,7 +23,20 @@ _Validator: Any = import_module("jsonschema").Draft202012Validator  # it comes w
 
 @pytest.mark.parametrize(
     "subject",
-    ["manifest", "lock", "plan", "events", "search", "explain", "show", "clean", "export", "edit", "sandbox"],
+    [
+        "manifest",
+        "lock",
+        "plan",
+        "events",
+        "search",
+        "explain",
+        "show",
+        "clean",
+        "export",
+        "edit",
+        "sandbox",
+        "saved-plan",
+    ],
 )
 def test_schemas(bare: Desk, subject: str) -> None:
     """Each is one valid JSON Schema, with or without a manifest at hand, and says so itself."""
@@ -61,7 +74,7 @@ def test_a_stand_in_for_programs(bare: Desk) -> None:
     assert ended(process) == Called(ExitCode.OK, "", "")
 
 
-@pytest.mark.parametrize("subject", ["manifest", "events"])
+@pytest.mark.parametrize("subject", ["manifest", "events", "saved-plan"])
 def test_schemas_are_those_of_the_repository(bare: Desk, subject: str) -> None:
     """What is printed is the file that editors and programs are pointed at, byte for byte."""
     file = Path(__file__).parents[2] / "schema" / f"{subject}.schema.json"
