@@ -102,7 +102,7 @@ def _kept(output: Output, token: str, *, set_elsewhere: bool) -> str | None:
     return trouble
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=(("jwstsync whoami", "exit code 8 if a token is set that is not good any more"),))
 @click.pass_context
 def whoami(context: click.Context) -> int:
     """Tell whose token is used, and what it is good for.
@@ -166,7 +166,7 @@ def _facts(identity: Identity) -> dict[str, object]:
     }
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=(("jwstsync logout", "a token in MAST_API_TOKEN stays there"),))
 @click.pass_context
 def logout(context: click.Context) -> int:
     """Remove the token from the keyring; astroquery then has none there either."""

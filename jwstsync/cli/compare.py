@@ -152,7 +152,13 @@ def plan(
     return code
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=(
+        ("jwstsync status", "what is missing here, or is not as it is locked"),
+        ("jwstsync status --check", "for CI: exit 1 if anything is"),
+    ),
+)
 @option("--check", is_flag=True, help="Exit 1 if anything differs.")
 @click.pass_context
 def status(context: click.Context, *, check: bool) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jwstsync.cli import completion
 from jwstsync.cli.look import archive_of, look_up, nothing_of
 from jwstsync.cli.options import PROPOSAL_ID, Command, check_folder, globals_of, option
 from jwstsync.cli.output import Output
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from jwstsync.core.selection import Listing
 
 _PROPOSALS = click.argument("proposals", metavar="ID...", nargs=-1, required=True, type=PROPOSAL_ID)
+_KNOWN_PROPOSALS = click.argument(
+    "proposals", metavar="ID...", nargs=-1, required=True, type=PROPOSAL_ID, shell_complete=completion.proposals
+)
 
 
 @click.command(
@@ -124,8 +128,20 @@ def _own_command() -> list[str]:
     ),
 )
 @_PROPOSALS
-@option("--include", multiple=True, metavar="RULE", help="Take what this rule takes; may be given again.")
-@option("--exclude", multiple=True, metavar="RULE", help="But not what this one takes; may be given again.")
+@option(
+    "--include",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=completion.rules,
+    help="Take what this rule takes; may be given again.",
+)
+@option(
+    "--exclude",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=completion.rules,
+    help="But not what this one takes; may be given again.",
+)
 @option("--name", metavar="TEXT", help="A name, for people.")
 @click.pass_context
 def add(
@@ -151,7 +167,7 @@ def add(
 
 
 @click.command(cls=Command, examples=(("jwstsync remove 2733", "its files stay; the next apply unlocks them"),))
-@_PROPOSALS
+@_KNOWN_PROPOSALS
 @click.pass_context
 def remove(context: click.Context, proposals: tuple[int, ...]) -> int:
     """Remove proposals from the manifest; all else in it stays as it is, comments included.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jwstsync.cli import completion
 from jwstsync.cli.options import PROPOSAL_ID, Command, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from jwstsync.core.holdings import Holding
     from jwstsync.core.selection import Listing
 
-_PROPOSALS = click.argument("proposals", metavar="ID...", nargs=-1, required=True, type=PROPOSAL_ID)
+_PROPOSALS = click.argument(
+    "proposals", metavar="ID...", nargs=-1, required=True, type=PROPOSAL_ID, shell_complete=completion.proposals
+)
 _NOTHING = "-"  # in a cell, so that every row has as many words to programs that cut lines
 
 

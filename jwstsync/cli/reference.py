@@ -26,7 +26,13 @@ _MAKERS = {
 }
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=(
+        ("jwstsync schema manifest >.jwstsync.schema.json", "for editors, as the first line of a manifest names it"),
+        ("jwstsync schema events", "what each line of apply --json has"),
+    ),
+)
 @click.argument("subject", type=click.Choice(list(_MAKERS)))
 @click.pass_context
 def schema(context: click.Context, subject: str) -> int:

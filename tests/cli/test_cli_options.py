@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -239,6 +240,19 @@ def test_examples_in_help(bare: Desk) -> None:
         "  jwstsync plan --out plan.json         save it for a review, and for apply\n"
         "  jwstsync plan --explain '*_i2d.fits'  which rule took or left a product\n"
     )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples(bare: Desk, name: str) -> None:
+    """Its help shows how it is called; that of a group names the commands in it."""
+    shown = bare.call(name, "--help").out
+    assert f"\nExamples:\n  jwstsync {name}" in shown or (name == "lock" and "\nCommands:\n" in shown)
+
+
+def test_the_readme_has_every_command() -> None:
+    """One line of its table each; that of a group stands for the commands in it."""
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"\n| `jwstsync {name}" not in readme] == []
 
 
 def test_help_of_the_whole(bare: Desk) -> None:
