@@ -89,7 +89,6 @@ def warn_of(output: Output, plan: Plan, *, locked: bool = False) -> None:
 
     That a proposal's answer is not believed is left to the error that it is where the lockfile must not change.
     """
-    from jwstsync.sync.gather import WITHOUT_ASKING
     from jwstsync.sync.offering import left_text
     from jwstsync.sync.planning import disbelief
 
@@ -98,9 +97,7 @@ def warn_of(output: Output, plan: Plan, *, locked: bool = False) -> None:
     if plan.token_problem:
         output.warning(plan.token_problem)
     for error in plan.goal.failed.values():
-        output.warning(f"{error}; what is locked of it stays")
-    if plan.goal.failed:
-        output.warning(WITHOUT_ASKING)
+        output.warning(f"{error}; what is locked of it stays, and can be had without asking: --frozen")
     if plan.goal.disbelieved and not locked:
         output.warning(disbelief(plan))
     if plan.doubt:

@@ -37,7 +37,7 @@ def lockfile_after(plan: Plan, landed: Mapping[str, LockedProduct]) -> Lockfile:
 def _kept(action: Action) -> LockedProduct | None:
     if action.kind is not ActionKind.KEEP or action.locked is None:
         return None
-    return action.fetch.refreshed(action.locked)
+    return action.refreshed(action.locked)
 
 
 def _waiting(waiting: dict[str, tuple[LockedProduct, ProductPath]], taken: list[str]) -> Iterator[LockedProduct]:

@@ -67,7 +67,7 @@ class Fetch:
     def locks(self, *, size: int, sha256: str, md5: str) -> LockedProduct:
         """The lockfile's entry once these bytes are in place."""
         if self.pinned:
-            return self.refreshed(self.pinned)
+            return self.refreshed(self.pinned, md5)
         stated = self.wanted.size
         return LockedProduct(
             uri=self.uri,
@@ -81,10 +81,14 @@ class Fetch:
             crds_ctx=self.wanted.crds_ctx,
         )
 
-    def refreshed(self, locked: LockedProduct) -> LockedProduct:
+    def refreshed(self, locked: LockedProduct, md5: str | None = None) -> LockedProduct:
         """The same bytes, with what manifest and archive say of them now; what was known stays known, unless in doubt.
 
         The context comes with the keywords' version, which takes the place of the listing's.
+
+        Args:
+            locked: What is locked.
+            md5: That of its bytes, where it is known; it confirms a checksum that came after the bytes.
         """
         locked = locked if not locked.recheck or self.wanted.carried else replace(locked, crds_ctx=None, recheck=None)
         context_is_new = locked.crds_ctx is None and self.wanted.crds_ctx is not None
@@ -93,6 +97,7 @@ class Fetch:
             locked,
             path=self.path,
             proposal=self.wanted.proposal,
+            md5=locked.md5 or (md5 if md5 is not None and md5 == self.wanted.md5 else None),
             cal_ver=cal_ver or locked.cal_ver or self.wanted.cal_ver,
             crds_ctx=locked.crds_ctx or self.wanted.crds_ctx,
         )

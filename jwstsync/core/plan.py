@@ -144,7 +144,7 @@ class Action:
             return self.moves
         if self.kind is ActionKind.PRUNE:
             return self.locked is not None
-        return not self.pinned or self.locked is None or self.fetch.refreshed(self.locked) != self.locked
+        return not self.pinned or self.locked is None or self.refreshed(self.locked) != self.locked
 
     @property
     def remade(self) -> bool:
@@ -162,6 +162,10 @@ class Action:
         assert self.wanted is not None  # noqa: S101 - a drop fetches nothing
         pinned = self.locked if self.pinned else None
         return Fetch(self.wanted, pinned, replaces=self.kind is ActionKind.UPDATE, aside=self._aside)
+
+    def refreshed(self, locked: LockedProduct) -> LockedProduct:
+        """What is locked, as far as it is known better now."""
+        return self.fetch.refreshed(locked, self.present.md5 if self.present and self._is_whole else None)
 
     @property
     def compared_by(self) -> Basis | None:

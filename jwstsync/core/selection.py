@@ -236,13 +236,16 @@ def described(
         failed: The questions that were not answered, with the error; of these products less is known.
         checksums: Whether the archive's checksums are looked at.
     """
-    products = dict(selection.products)
+    products, unknown = dict(selection.products), 0
     for question, rows in answers.items():
         known = rows_by_name(rows)
         for uri, name in selection.asking[question].items():
             if name in known:
                 products[uri] = _with_keywords(products[uri], known[name], checksums=checksums)
-    return replace(selection, products=products, warnings=(*selection.warnings, *_unanswered(selection, failed)))
+            else:
+                unknown += 1
+    warnings = (*selection.warnings, *_unanswered(selection, failed), *_unknown(unknown))
+    return replace(selection, products=products, warnings=warnings)
 
 
 def _with_keywords(product: Selected, row: KeywordRow, *, checksums: bool) -> Selected:
@@ -269,6 +272,11 @@ def _unanswered(selection: Selection, failed: Mapping[KeywordQuestion, str]) -> 
         more = f" (and {len(others)} more)" if others else ""
         count = sum(len(selection.asking[question]) for question in failed)
         yield f"{first}{more}; {count} products are compared by stated size and version"
+
+
+def _unknown(count: int) -> Iterator[str]:
+    if count:
+        yield f"{count} FITS products have no keywords in the archive; they are compared by stated size and version"
 
 
 def blocks_of(manifest: Manifest, proposal: int) -> Iterator[ProposalBlock]:

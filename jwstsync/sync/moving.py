@@ -268,4 +268,4 @@ class Moving:
 
 def _locked(action: Action) -> LockedProduct:
     assert action.locked is not None  # noqa: S101 - it moves
-    return action.fetch.refreshed(action.locked) if action.pinned else replace(action.locked, path=action.path)
+    return action.refreshed(action.locked) if action.pinned else replace(action.locked, path=action.path)

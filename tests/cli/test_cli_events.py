@@ -87,7 +87,8 @@ def test_a_proposal_that_can_not_be_asked(desk: Desk, archive: Sandbox) -> None:
     assert states["kept"]["error"] == states["failed"]["error"]
     [warning] = called.told("warning")
     assert called.err == f"jwstsync: {warning['message']}\n"
-    assert warning["message"] == f"{states['failed']['error']}; what is locked of it stays"
+    stays = "what is locked of it stays, and can be had without asking: --frozen"
+    assert warning["message"] == f"{states['failed']['error']}; {stays}"
     assert kinds(called).index("planned") < kinds(called).index("warning")
 
 

@@ -285,7 +285,8 @@ def test_a_proposal_that_can_not_be_asked_about(desk: Desk, archive: Sandbox) ->
     assert planned.code == ExitCode.ARCHIVE
     assert groups(planned) == ["  =   2  keep"]
     assert planned.err.startswith(f"jwstsync: {archive.url}: observations of proposal 2222: ")
-    assert planned.err.endswith("database session was killed (tried 6 times); what is locked of it stays\n")
+    stays = "what is locked of it stays, and can be had without asking: --frozen"
+    assert planned.err.endswith(f"database session was killed (tried 6 times); {stays}\n")
 
 
 def test_a_proposal_that_suddenly_lists_nothing(synced: Desk, archive: Sandbox) -> None:

@@ -17,6 +17,7 @@ from jwstsync.core.plan import Access, decide
 from jwstsync.core.selection import (
     Selected,
     Selection,
+    described,
     executed,
     groups_to_ask,
     select,
@@ -450,3 +451,12 @@ def test_an_answer_without_products_among_others_is_told() -> None:
     }
     assert found == {True: {2733}, False: set()}
     assert select(manifest_of(EVERYTHING), [replace(empty, thin=True)], {}).thin == set()
+
+
+def test_products_without_keywords_are_said_once() -> None:
+    """A service that answers and has no row for them leaves size and version to go by; for pictures that is no news."""
+    selection = select(manifest_of(EVERYTHING), [listing_of(row("a_cal.fits"), row("b_cal.fits"), row("a.jpg"))], {})
+    told = described(selection, {question: [] for question in selection.asking}, {})
+    assert told.warnings == (
+        "2 FITS products have no keywords in the archive; they are compared by stated size and version",
+    )

@@ -109,8 +109,8 @@ def test_a_service_that_fails_is_said_once(place: Place) -> None:
     assert json.dumps(document)
 
 
-def test_what_was_locked_without_keywords_stays_with_them(place: Place) -> None:
-    """Services that answer again make no update, and no run after it does."""
+def test_what_was_locked_without_keywords_learns_its_checksum(place: Place) -> None:
+    """Services that answer again make no update; the bytes that are here confirm what they state, and it is locked."""
     place.archive.silent = {"Nircam", "Miri", "GuideStar"}
     place.apply()
     assert {one.md5 for one in place.lockfile} == {None}
@@ -121,6 +121,8 @@ def test_what_was_locked_without_keywords_stays_with_them(place: Place) -> None:
         assert told(place.plan()) == {}
         place.apply()
     assert place.archive.sent == []
+    learnt = {one.path.rpartition("/")[2]: one.md5 for one in place.lockfile if one.md5}
+    assert learnt == {name: one.keywords.md5 for name, one in place.archive.holdings.items() if name != PICTURE}
 
 
 def test_where_checksums_are_required_a_silent_service_ends_the_run(place: Place) -> None:
