@@ -64,7 +64,7 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
     """
     if selection is None:
         return Goal({one.uri: as_locked(one) for one in lockfile})
-    disbelieved = frozenset[int]() if allow_empty else _suddenly_empty(selection, lockfile)
+    disbelieved = suddenly_empty(selection, lockfile, allow_empty=allow_empty)
     products = dict(selection.products)
     unanswered, unsure = disbelieved.union(selection.failed), selection.unsure
     for one in lockfile if unanswered or unsure else ():
@@ -91,8 +91,9 @@ def goal_of(selection: Selection | None, lockfile: Lockfile, *, allow_empty: boo
     )
 
 
-def _suddenly_empty(selection: Selection, lockfile: Lockfile) -> frozenset[int]:
-    return lockfile.proposals & selection.empty if selection.empty else frozenset()
+def suddenly_empty(selection: Selection, lockfile: Lockfile, *, allow_empty: bool) -> frozenset[int]:
+    """The proposals that had products and now list none, unless that is believed."""
+    return lockfile.proposals & selection.empty if selection.empty and not allow_empty else frozenset()
 
 
 def _still(locked: LockedProduct, wanted: Selected | None) -> Selected:

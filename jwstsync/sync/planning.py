@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jwstsync.archive.auth import Identity
 from jwstsync.core.adoption import bytes_to_copy, with_offers
 from jwstsync.core.amounts import exact_size_text
-from jwstsync.core.goal import goal_of
+from jwstsync.core.goal import goal_of, suddenly_empty
 from jwstsync.core.moves import lacking, old_places
 from jwstsync.core.orphans import Prune, prune_problem
 from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
@@ -187,8 +187,8 @@ class Question:
         selection = select(self.manifest, listings, failed)
         answers, unanswered = gather_keywords(selection.asking, archive, self.feedback)
         if self.keeps is not None and self.archive is None:  # of another archive, nobody knows the address
-            emptied = frozenset() if self.allow_empty else selection.empty & lockfile.proposals  # not believed
-            keep(self.keeps, self.manifest, [one for one in listings if one.proposal not in emptied], answers)
+            disbelieved = suddenly_empty(selection, lockfile, allow_empty=self.allow_empty)
+            keep(self.keeps, self.manifest, [one for one in listings if one.proposal not in disbelieved], answers)
         return self._described(selection, answers, unanswered)
 
     def _kept_selection(self) -> Selection | None:
