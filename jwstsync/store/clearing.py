@@ -23,7 +23,7 @@ def put_away(tree: Tree, paths: Sequence[ProductPath], trash: Path) -> list[OSEr
         paths: Where in it.
         trash: The folder that takes them, under their paths.
     """
-    unsynced: set[Path] = set()
+    unsynced: set[str] = set()
     results: list[OSError | None] = []
     for path in paths:
         try:
@@ -35,7 +35,7 @@ def put_away(tree: Tree, paths: Sequence[ProductPath], trash: Path) -> list[OSEr
     for folder in unsynced:
         sync_folder(folder)
     results = [error or _removed(tree.place(path)) for path, error in zip(paths, results, strict=True)]
-    for folder in {tree.place(path).parent for path in paths}:
+    for folder in {str(tree.place(path).parent) for path in paths}:
         sync_folder(folder)
     return results
 

@@ -132,6 +132,7 @@ class Committer:
 
     def __init__(self, tree: Tree, journal: Journal, lockfile_name: str, trash: Path) -> None:
         self._tree = tree
+        self._root = str(tree.root)  # paths are text here: pathlib would take a third of all the time
         self.journal = journal
         self.lockfile_name = lockfile_name
         self.trash = trash
@@ -155,8 +156,9 @@ class Committer:
             return self._committed(landings)
 
     def _committed(self, landings: Sequence[Landing]) -> list[OSError | None]:
-        unsynced: set[Path] = set()
-        prepared = [self._prepared(landing, unsynced) for landing in landings]
+        unsynced: set[str] = set()
+        errors = self._make_folders({self._folder(landing) for landing in landings if landing.part}, unsynced)
+        prepared = [errors.get(self._folder(landing)) or self._line(landing) for landing in landings]
         self._sync_all(unsynced)
         lines = [line for line in prepared if isinstance(line, JournalLine)]
         if lines:
@@ -165,8 +167,8 @@ class Committer:
             line if isinstance(line, OSError) else self._put(landing, line)
             for landing, line in zip(landings, prepared, strict=True)
         ]
-        self._sync_all({self._tree.place(line.locked.path).parent for line in lines})
-        self._sync_all({landing.part.parent for landing in landings if landing.part and landing.inode is not None})
+        self._sync_all({self._folder(landing) for landing in landings} - errors.keys())
+        self._sync_all({str(landing.part.parent) for landing in landings if landing.part and landing.inode is not None})
         return results
 
     def put_by(self, landing: Landing, path: ProductPath, *, stays: bool) -> Landing:
@@ -185,7 +187,7 @@ class Committer:
         """
         assert landing.part is not None  # noqa: S101 - what is in place has nothing to wait for
         place = self._tree.place(path)
-        unsynced = {place.parent}
+        unsynced = {str(place.parent)}
         make_folder(place.parent, unsynced)
         with self._lock:
             self.journal.write([self._line(landing)])
@@ -198,13 +200,18 @@ class Committer:
             self._sync_all(unsynced)
         return replace(landing, part=place)
 
-    def _prepared(self, landing: Landing, unsynced: set[Path]) -> JournalLine | OSError:
-        try:
-            if landing.part is not None:
-                make_folder(self._tree.place(landing.locked.path).parent, unsynced)
-        except OSError as error:
-            return error
-        return self._line(landing)
+    def _folder(self, landing: Landing) -> str:
+        return f"{self._root}/{landing.locked.path}".rpartition("/")[0]
+
+    def _make_folders(self, folders: Iterable[str], unsynced: set[str]) -> dict[str, OSError]:
+        """Makes folders, and tells which could not be made."""
+        errors = {}
+        for folder in folders:
+            try:
+                make_folder(folder, unsynced)
+            except OSError as error:
+                errors[folder] = error
+        return errors
 
     def _line(self, landing: Landing) -> JournalLine:
         return JournalLine(landing.locked, self._entry(landing), landing.left, landing.inode)
@@ -225,9 +232,9 @@ class Committer:
     def _put(self, landing: Landing, line: JournalLine) -> OSError | None:
         try:
             if landing.part is not None:
-                place = self._tree.place(landing.locked.path)
+                place = f"{self._root}/{landing.locked.path}"
                 if landing.aside is not None and os.path.lexists(place):  # a link to nowhere is not lost either
-                    put_aside(place, self._aside(landing.aside) / landing.locked.path)
+                    put_aside(Path(place), self._aside(landing.aside) / landing.locked.path)
                 os.replace(landing.part, place)  # noqa: PTH105 - pathlib's takes three times as long
         except OSError as error:
             return error
@@ -237,7 +244,7 @@ class Committer:
     def _aside(self, folder: str) -> Path:
         return self.trash if folder == TRASH else self._tree.state_folder / folder
 
-    def _sync_all(self, folders: Collection[Path]) -> None:
+    def _sync_all(self, folders: Collection[str]) -> None:
         """Syncs folders, several at once, each thread a share of them."""
         if len(folders) < 2:  # noqa: PLR2004 - nothing to share
             _sync_each(folders)
@@ -247,7 +254,7 @@ class Committer:
         list(self._pool.map(_sync_each, shares))
 
 
-def _sync_each(folders: Iterable[Path]) -> None:
+def _sync_each(folders: Iterable[str]) -> None:
     for folder in folders:
         sync_folder(folder)
 
@@ -261,18 +268,18 @@ def put_aside(place: Path, aside: Path) -> None:
     Raises:
         OSError: It can not be linked or copied.
     """
-    unsynced = set[Path]()
+    unsynced = set[str]()
     name_aside(place, aside, unsynced)
     _sync_each(unsynced)
 
 
-def name_aside(place: Path, aside: Path, unsynced: set[Path]) -> None:
+def name_aside(place: Path, aside: Path, unsynced: set[str]) -> None:
     """As `put_aside`, but that the folders are still to be synced.
 
     Raises:
         OSError: It can not be linked or copied.
     """
-    unsynced.add(aside.parent)
+    unsynced.add(str(aside.parent))
     make_folder(aside.parent, unsynced)
     for name in _free_names(aside):
         try:

@@ -78,7 +78,7 @@ class Journal:
 
     def _open(self) -> int:
         if self._descriptor is None:
-            unsynced = {self._path.parent}
+            unsynced = {str(self._path.parent)}
             make_folder(self._path.parent, unsynced)
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
             for folder in unsynced:

@@ -56,7 +56,7 @@ class Rounds:
 
     def _open(self) -> int:
         if self._descriptor is None:
-            unsynced: set[Path] = set()
+            unsynced: set[str] = set()
             make_folder(self._file.parent, unsynced)
             for folder in unsynced:
                 sync_folder(folder)

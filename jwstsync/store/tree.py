@@ -52,7 +52,7 @@ class Tree:
             StoreError: They can not be made or written.
         """
         with disk_errors("destination"):
-            unsynced: set[Path] = set()
+            unsynced: set[str] = set()
             make_folder(self.parts_folder, unsynced)
             for folder in unsynced:
                 sync_folder(folder)

@@ -8,7 +8,7 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
@@ -21,6 +21,8 @@ from tests.store.destination import NAME, NEW, OLD, Destination, digest_of, path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
+
+    AnyPath: TypeAlias = str | Path
 
 JOURNAL = "journal"
 JOURNALS = journal_folder(Path(), "../jwstsync.lock").name
@@ -46,7 +48,7 @@ class Steps:
         for call in ("link", "replace"):
             monkeypatch.setattr(os, call, self._named(call, getattr(os, call)))
 
-    def _opened(self, path: str | Path, flags: int, mode: int = 0o777) -> int:
+    def _opened(self, path: AnyPath, flags: int, mode: int = 0o777) -> int:
         descriptor = self._open(path, flags, mode)
         self._names[descriptor] = self._name(Path(path))
         return descriptor
@@ -58,9 +60,9 @@ class Steps:
 
         return synced
 
-    def _named(self, call: str, real: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
-        def named(source: Path, target: Path) -> None:
-            self.seen.append((call, self._name(target)))
+    def _named(self, call: str, real: Callable[[AnyPath, AnyPath], None]) -> Callable[[AnyPath, AnyPath], None]:
+        def named(source: AnyPath, target: AnyPath) -> None:
+            self.seen.append((call, self._name(Path(target))))
             real(source, target)
 
         return named
