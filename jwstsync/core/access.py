@@ -1,13 +1,27 @@
-"""What is not asked for any more once the archive has refused something."""
+"""What the user has a right to, as far as is known, and what is not asked for any more once something was refused."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jwstsync.core.fetch import Fetch
+    from jwstsync.core.selection import Selected
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the user has a right to: ``mode`` is the manifest's ``exclusive_access``, ``token`` whether there is one."""
+
+    mode: str = "auto"
+    token: bool = False
+
+    def allows(self, product: Selected) -> bool:
+        """Whether it makes sense to ask the archive for the product."""
+        return product.public or (self.token and self.mode != "skip")
 
 
 def with_a_chance(waiting: Iterable[Fetch], refused: Fetch) -> tuple[list[Fetch], list[Fetch]]:

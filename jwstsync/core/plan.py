@@ -20,6 +20,7 @@ from jwstsync.core.moves import sources
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from jwstsync.core.access import Access
     from jwstsync.core.disk import FileState, Remembered
     from jwstsync.core.goal import Goal
     from jwstsync.core.layout import ProductPath
@@ -78,18 +79,6 @@ DIFFERENCES = frozenset(ActionKind) - {ActionKind.KEEP, ActionKind.WITHHOLD}
 _NOWHERE: Mapping[str, Sequence[ProductPath]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """What the user has a right to: ``mode`` is the manifest's ``exclusive_access``, ``token`` whether there is one."""
-
-    mode: str = "auto"
-    token: bool = False
-
-    def allows(self, product: Selected) -> bool:
-        """Whether it makes sense to ask the archive for the product."""
-        return product.public or (self.token and self.mode != "skip")
-
-
 @dataclass(slots=True, unsafe_hash=True)  # changed by nobody; frozen, 100,000 of them take 0.1 s more to make
 class Action:
     """What happens to one product, and why. ``wanted`` is None for a drop, ``locked`` for what was not locked.
@@ -144,7 +133,10 @@ class Action:
             return self.moves
         if self.kind is ActionKind.PRUNE:
             return self.locked is not None
-        return not self.pinned or self.locked is None or self.refreshed(self.locked) != self.locked
+        if not self.pinned or self.locked is None:
+            return True
+        confirmed = self.wanted.md5 if self.wanted and self.kind in TRANSFERS else None  # by the bytes that come
+        return self.fetch.refreshed(self.locked, confirmed or self._md5_of_locked) != self.locked
 
     @property
     def remade(self) -> bool:
@@ -165,7 +157,12 @@ class Action:
 
     def refreshed(self, locked: LockedProduct) -> LockedProduct:
         """What is locked, as far as it is known better now."""
-        return self.fetch.refreshed(locked, self.present.md5 if self.present and self._is_whole else None)
+        return self.fetch.refreshed(locked, self._md5_of_locked)
+
+    @property
+    def _md5_of_locked(self) -> str | None:
+        """That of the locked bytes, where they are here."""
+        return self.present.md5 if self.present and self._is_whole else None
 
     @property
     def compared_by(self) -> Basis | None:

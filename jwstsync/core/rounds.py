@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from jwstsync.core.access import Access
 from jwstsync.core.goal import goal_of
 from jwstsync.core.lockfile import Lockfile
-from jwstsync.core.plan import Access, Plan, decide
+from jwstsync.core.plan import Plan, decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jwstsync.archive.auth import Identity
+from jwstsync.core.access import Access
 from jwstsync.core.adoption import bytes_to_copy, with_offers
 from jwstsync.core.amounts import exact_size_text
 from jwstsync.core.goal import goal_of, suddenly_empty
 from jwstsync.core.moves import lacking, old_places
 from jwstsync.core.orphans import Prune, prune_problem
-from jwstsync.core.plan import Access, Action, ActionKind, Plan, decide, paths_to_hash
+from jwstsync.core.plan import Action, ActionKind, Plan, decide, paths_to_hash
 from jwstsync.core.selection import Selection, described, select
 from jwstsync.errors import ArchiveError, DifferencesError, LockfileError, Problem
 from jwstsync.settings import Settings, read_settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jwstsync.core.plan import Access
+from jwstsync.core.access import Access
 from jwstsync.core.withheld import access_text, overdue_text
 from jwstsync.executors import REFUSALS, Cause, Done, Failed
 from jwstsync.sync.planning import Mode

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from jwstsync.core.access import Access
 from jwstsync.core.disk import FileState
 from jwstsync.core.goal import goal_of
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import Access, decide, paths_to_hash
+from jwstsync.core.plan import decide, paths_to_hash
 from jwstsync.core.selection import Selected, Selection
 from jwstsync.sync.garbage import seldom_collected
 from tests.benchmarks.large_archive import PROPOSAL, ROWS

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from jwstsync.core.access import Access
 from jwstsync.core.disk import FileState
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import Access, Action, Plan, decide
+from jwstsync.core.plan import Action, Plan, decide
 from jwstsync.core.selection import Selected
 
 if TYPE_CHECKING:

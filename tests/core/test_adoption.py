@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jwstsync.core.access import Access
 from jwstsync.core.adoption import Offered, bytes_to_copy, instead_of, names_to_find, objection, offered, with_offers
 from jwstsync.core.disk import FileState
 from jwstsync.core.fetch import Fetch
 from jwstsync.core.goal import Goal
 from jwstsync.core.lockfile import Lockfile
 from jwstsync.core.offers import Left, Offer
-from jwstsync.core.plan import Access, Action, ActionKind, Plan, Reason, decide
+from jwstsync.core.plan import Action, ActionKind, Plan, Reason, decide
 from tests.core.strategies import NEW, OLD, PATH, URI, locked, md5_of, selected, sha256_of
 
 if TYPE_CHECKING:

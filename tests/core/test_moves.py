@@ -13,7 +13,7 @@ from jwstsync.core.disk import FileState
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import TRASH, ProductPath, folders_of, same_place
 from jwstsync.core.moves import Move, in_order, lacking, old_places, sources
-from jwstsync.core.plan import Access, Action, ActionKind, Plan, Reason, decide, paths_to_hash
+from jwstsync.core.plan import Action, ActionKind, Plan, Reason, decide, paths_to_hash
 from tests.core.strategies import (
     FLIPPED,
     NEW,
@@ -35,6 +35,7 @@ from tests.core.strategies import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from jwstsync.core.access import Access
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.selection import Selected
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from jwstsync.core.access import Access
 from jwstsync.core.comparison import changed_in_archive
 from jwstsync.core.disk import FileState
 from jwstsync.core.goal import Goal, goal_of
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import DIFFERENCES, MARKS, TRANSFERS, Access, ActionKind, Reason, decide, paths_to_hash
+from jwstsync.core.plan import DIFFERENCES, MARKS, TRANSFERS, ActionKind, Reason, decide, paths_to_hash
 from jwstsync.core.selection import Selected, Selection
 from tests.core.strategies import (
     FLIPPED,

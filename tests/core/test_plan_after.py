@@ -13,7 +13,7 @@ from jwstsync.core.fetch import Fetch, queue_order
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import TRASH, ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import Access, decide
+from jwstsync.core.plan import decide
 from tests.core.strategies import (
     FLIPPED,
     NEW,
@@ -36,6 +36,7 @@ from tests.core.strategies import (
 )
 
 if TYPE_CHECKING:
+    from jwstsync.core.access import Access
     from jwstsync.core.selection import Selected
 
 
@@ -65,6 +66,15 @@ def test_an_action_is_about_what_is_wanted() -> None:
     assert (action.uri, action.path, action.proposal) == (URI, "new/a.fits", 1)
     dropped = action_for(None, locked())
     assert (dropped.uri, dropped.path, dropped.proposal) == (URI, PATH, 2733)
+
+
+def test_a_fetch_of_locked_bytes_tells_what_will_be_learned() -> None:
+    """A checksum that came after the bytes is confirmed by those that come again: the lockfile will say so."""
+    wanted, before = selected(md5=md5_of(OLD)), locked(md5=None)
+    action = action_for(wanted, before)
+    landed = action.fetch.locks(size=len(OLD), sha256=sha256_of(OLD), md5=md5_of(OLD))
+    assert (action.changes_lockfile, landed) == (True, replace(before, md5=md5_of(OLD)))
+    assert not action_for(selected(md5=None), before).changes_lockfile
 
 
 def test_locked_bytes_are_fetched_by_their_hash() -> None:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jwstsync.core.access import Access
 from jwstsync.core.after import lockfile_after
 from jwstsync.core.caom import Observation
 from jwstsync.core.goal import goal_of
 from jwstsync.core.lockfile import Lockfile, format_lockfile, parse_lockfile
-from jwstsync.core.plan import Access, decide
+from jwstsync.core.plan import decide
 from jwstsync.core.selection import (
     Selected,
     Selection,

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jwstsync.core.access import Access
 from jwstsync.core.disk import FileState, Remembered
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.orphans import with_prunes
-from jwstsync.core.plan import TRANSFERS, Access, ActionKind, Plan
+from jwstsync.core.plan import TRANSFERS, ActionKind, Plan
 from jwstsync.core.saved import SavedPlan, parse_saved
 from jwstsync.core.staleness import differences
 from tests.core.strategies import (

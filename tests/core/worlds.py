@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from jwstsync.core.access import Access
 from jwstsync.core.after import lockfile_after
 from jwstsync.core.disk import FileState
 from jwstsync.core.goal import Goal, goal_of
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.lockfile import LockedProduct, Lockfile
-from jwstsync.core.plan import TRANSFERS, Access, Action, ActionKind, Plan, decide, paths_to_hash
+from jwstsync.core.plan import TRANSFERS, Action, ActionKind, Plan, decide, paths_to_hash
 from jwstsync.core.selection import Refused, Selected, Selection
 from tests.core.strategies import md5_of, sha256_of
 

@@ -289,7 +289,9 @@ def test_a_file_that_can_not_be_recorded_is_not_adopted(synced: Place, monkeypat
     """A disk that fails while a file is recorded fails that product, and the next run adopts it."""
     synced.lock.unlink()
     with monkeypatch.context() as broken, synced.open_run() as run:
-        broken.setattr(type(run._committer), "_prepared", lambda *_: OSError(5, "Input/output error"))  # noqa: SLF001
+        broken.setattr(
+            "jwstsync.store.commit.Committer.commit", lambda _, landings: [OSError(5, "I/O error")] * len(landings)
+        )
         results = list(run.carry_out())
         report = run.report()
 
