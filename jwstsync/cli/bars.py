@@ -1,10 +1,13 @@
-"""Bars in a terminal: one for the whole run, and one for each file under way."""
+"""Bars in a terminal: one for the whole run, and one for each file under way, whose name stays whole.
+
+Where there is room, files have their speed and the time left too, in the columns of the whole.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
     BarColumn,
@@ -14,16 +17,18 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rich.console import RenderableType
-    from rich.progress import TaskID
+    from rich.progress import ProgressColumn, TaskID
 
     from jwstsync.cli.counts import Counts
 
 _DRAWN = 2  # times a second; each costs some milliseconds
+_WIDE = 110  # columns, enough for a long name and all that is told of it
 
 
 class Bars:
@@ -41,14 +46,11 @@ class Bars:
         self._counts = counts
         self._files = files
         console = Console(stderr=True, no_color=not colored)
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-        )
-        self._rows = Progress(*columns, console=console, get_time=clock)  # never started: it is drawn by the next
+        speed = (TransferSpeedColumn(table_column=_firm()), TimeRemainingColumn(table_column=_firm()))
+        # Never started: they are drawn by the last.
+        self._rows = Progress(*_columns(), *speed, console=console, get_time=clock)
+        wide = console.width >= _WIDE
+        self._file_rows = self._rows if wide else Progress(*_columns(), console=console, get_time=clock)
         self._whole = self._rows.add_task("", total=expected or None)
         self._running: dict[str, TaskID] = {}
         self._live = Live(
@@ -72,9 +74,19 @@ class Bars:
         now = self._counts.snapshot()
         self._rows.update(self._whole, description=f"{now.ended} of {self._files} files", completed=now.received)
         for uri in self._running.keys() - now.running.keys():
-            self._rows.remove_task(self._running.pop(uri))
+            self._file_rows.remove_task(self._running.pop(uri))
         for uri, file in now.running.items():
             if uri not in self._running:
-                self._running[uri] = self._rows.add_task(file.name, total=file.size)
-            self._rows.update(self._running[uri], total=file.size, completed=file.received)
-        return self._rows.get_renderable()
+                self._running[uri] = self._file_rows.add_task(file.name, total=file.size)
+            self._file_rows.update(self._running[uri], total=file.size, completed=file.received)
+        return Group(*(rows.get_renderable() for rows in dict.fromkeys((self._rows, self._file_rows))))
+
+
+def _columns() -> Sequence[ProgressColumn]:
+    """What it is, a bar that is made shorter where the rest takes the room, and the bytes."""
+    name = TextColumn("{task.description}", markup=False)
+    return name, BarColumn(bar_width=20), DownloadColumn(table_column=_firm())
+
+
+def _firm() -> Column:
+    return Column(no_wrap=True)

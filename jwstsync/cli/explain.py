@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from jwstsync.cli.progress import Progress
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from jwstsync.core.explanation import Explanation
 
 _FEW = 10  # products that a terminal is shown without being asked for more
-_NARROWEST = 20  # columns; in less nothing is wrapped
 
 
 def show_explanations(output: Output, session: Session, pattern: str, *, verbose: bool) -> int:
@@ -31,12 +29,11 @@ def show_explanations(output: Output, session: Session, pattern: str, *, verbose
     found, failed = explanations(session.manifest, pattern, feedback=Progress(output))
     if output.as_json:
         output.document(explain_document(pattern, found, failed))
-    width = output.width
-    shown = found if verbose or width is None else found[:_FEW]
+    shown = found if verbose or output.width is None else found[:_FEW]
     if len(found) > 1:
         output.styled(f"{pattern}: {counted(len(found), 'product')}, {_count_text(found)}", bold=True)
     for one in shown:
-        for number, line in enumerate(_lines(one, width)):
+        for number, line in enumerate(_lines(one)):
             output.styled(line, fg=None if number else "green" if one.selected else "yellow")
     if rest := found[len(shown) :]:
         output.styled(f"and {len(rest):,} more, {_count_text(rest)}; -v shows them all, and so does --json")
@@ -58,16 +55,10 @@ def _count_text(found: Sequence[Explanation]) -> str:
     return f"{selected:,} selected and {len(found) - selected:,} left out"
 
 
-def _lines(one: Explanation, width: int | None) -> Iterator[str]:
+def _lines(one: Explanation) -> Iterator[str]:
     yield f"{one.filename}: {'selected' if one.selected else 'left out'}"
     for reason in one.reasons:
-        yield from _wrapped(f"    {reason}", width)
-
-
-def _wrapped(line: str, width: int | None) -> list[str]:
-    if width is None or width < _NARROWEST or len(line) <= width:
-        return [line]
-    return textwrap.wrap(line, width, subsequent_indent=" " * 6, break_on_hyphens=False)
+        yield f"    {reason}"
 
 
 def _nothing_text(pattern: str) -> str:

@@ -1,19 +1,21 @@
 """Where text goes: answers to stdout, messages to stderr, each as the global options want it.
 
+In a terminal lines go on in another line, at a blank, before it would break them itself, and paths begin in the folder
+where somebody sits. Elsewhere, as in cron's mails, a line is a line and a path is whole.
 A reader that goes away, as in ``jwstsync plan | head -1``, is not an error, and ends no run.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from itertools import islice
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
 
-from jwstsync.cli.text import inert, printable
+from jwstsync.cli.text import folded, inert, printable, seen_from
 from jwstsync.errors import StoreError
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from jwstsync.cli.options import Globals
 
 _LINES = 1_000  # of JSON at once
+_USUAL = 80  # columns of a terminal that does not tell
 _COLORS = {"+": "green", "~": "yellow", "!": "red", "<": "cyan", ">": "cyan", "?": "magenta", "-": "red", ".": "blue"}
 
 
@@ -67,7 +70,7 @@ class Output:
     @property
     def width(self) -> int | None:
         """The columns of the terminal that answers go to; None where they go elsewhere, and lines may be long."""
-        return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+        return _columns(sys.stdout)
 
     def answer(self, text: str) -> None:
         """A line of the answer, unless only errors or JSON are wanted; in the color of the mark before it."""
@@ -78,9 +81,9 @@ class Output:
         """A line of the answer in a color of its own."""
         if self._options.quiet or self._options.as_json:
             return
-        line = inert(printable(text))
         colored = self.colored and (fg or bold)
-        _say(click.style(line, fg=fg, bold=bold) if colored else line, color=self.colored)
+        for line in _lines_of(text, sys.stdout):
+            _say(click.style(line, fg=fg, bold=bold) if colored else line, color=self.colored)
 
     def document(self, content: Mapping[str, object]) -> None:
         """One JSON document as the whole answer: a line for each key, and for each part of a list.
@@ -110,7 +113,7 @@ class Output:
     def message(self, text: str) -> None:
         """Something on the way, on stderr."""
         if not self._options.quiet:
-            _say(inert(printable(text)), err=True)
+            _tell(text)
 
     def warning(self, text: str) -> None:
         """Something that went wrong, on stderr, also with ``-q``."""
@@ -151,7 +154,7 @@ def indented(content: Mapping[str, object]) -> str:
 def complain(text: str) -> None:
     """Says on stderr what went wrong."""
     for line in text.splitlines():
-        _say(inert(f"jwstsync: {printable(line)}"), err=True)
+        _tell(f"jwstsync: {line}")
 
 
 def instruct(line: str) -> None:
@@ -165,6 +168,39 @@ def is_terminal(stream: IO[str] | None) -> bool:
         return stream is not None and stream.isatty()
     except ValueError:
         return False
+
+
+def _columns(stream: IO[str]) -> int | None:
+    """The columns of the terminal that a stream is, if it is one; COLUMNS is believed, as everywhere."""
+    if not is_terminal(stream):
+        return None
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL
+    except OSError:
+        return _USUAL
+
+
+def _lines_of(text: str, stream: IO[str]) -> list[str]:
+    """A line as it is shown: without control characters, and no wider than the terminal."""
+    line, width = printable(text), _columns(stream)
+    lines = [line] if width is None else folded(seen_from(_here(), line), width)
+    return [inert(one) for one in lines]
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:  # it is gone
+        return ""
+
+
+def _tell(text: str) -> None:
+    """Says a line on stderr."""
+    for line in _lines_of(text, sys.stderr):
+        _say(line, err=True)
 
 
 def _say(text: str, *, err: bool = False, color: bool | None = None, end: str = "\n") -> None:

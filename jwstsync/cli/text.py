@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))  # seconds
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)")
+_WORD = re.compile(r"\s*(?:[\d.,]*\d )?\S+")  # with the blanks before it; a number and what it counts are one
 
 
 def counted(count: int, noun: str) -> str:
@@ -35,6 +36,37 @@ def age_text(seconds: float) -> str:
 def name_of(path: str) -> str:
     """The file name of a path below the root."""
     return path.rpartition("/")[2]
+
+
+def folded(line: str, width: int) -> list[str]:
+    """A line in lines of a width, broken at blanks, so that names and paths stay whole even where they are wider.
+
+    What goes on in another line stands under the last column, if that leaves half of the width; otherwise two columns
+    deeper than the line.
+    """
+    from rich.cells import cell_len
+
+    if cell_len(line) <= width:
+        return [line]
+    indent = len(line) - len(line.lstrip())
+    column = cell_len(line[: line.rstrip().rfind("  ") + 2])
+    deeper = column if indent + 2 < column <= width / 2 else indent + 2
+    lines: list[str] = []
+    for word in _WORD.findall(line):
+        if lines and cell_len(lines[-1] + word) <= width:
+            lines[-1] += word
+            continue
+        for bare in [word.strip()] if cell_len(word.strip()) <= width else word.split():
+            room = max(0, width - cell_len(bare))
+            lines.append(" " * min(deeper if lines else indent, room) + bare)
+    return lines
+
+
+def seen_from(folder: str, text: str) -> str:
+    """A text in which paths below a folder begin there; where the folder is the topmost one, or none, as it is."""
+    if not folder.strip("/"):
+        return text
+    return re.sub(rf"(?<![\w./~-]){re.escape(folder)}/(?=[^\s/])", "", text)
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Tables at any width."""
+"""Tables and lines at any width."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from jwstsync.cli.tables import Table
+from jwstsync.cli.text import folded, seen_from
 
 CELLS = st.text(st.sampled_from("abXY 12;/_-\u4e2d\x1b"), max_size=25)
 HEADER = ("name", "kind", "long title", "n")
@@ -102,3 +103,47 @@ def test_how_a_table_is_fitted(width: int, shown: str, *, leads: bool) -> None:
     table = Table(TABLE.header, TABLE.rows, TABLE.numbers, leads)
 
     assert "".join(f"{line}\n" for lines in table.lines(width) for line in lines) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "width", "lines"),
+    [
+        ("Plan: 3 to fetch.", 17, ["Plan: 3 to fetch."]),
+        ("Plan: 3 to fetch.", 16, ["Plan: 3 to", "  fetch."]),
+        ("  +  80  2733 Ring: 16 cal, 16 crf", 30, ["  +  80  2733 Ring: 16 cal,", "         16 crf"]),
+        ("    jw1_cal.fits  1 kB  (changed: same size)", 30, ["    jw1_cal.fits  1 kB", "      (changed: same size)"]),
+        ("failed: a/name/that/is/long: gone", 18, ["failed:", "a/name/that/is/long:", "  gone"]),
+        ("      jw02733002001_cal.fits", 20, ["jw02733002001_cal.fits"]),
+        ("12 of 1234567890", 12, ["12 of", "  1234567890"]),
+        ("is 12 1234567890", 12, ["is", "  12", "  1234567890"]),
+    ],
+)
+def test_a_line_goes_on_in_another(line: str, width: int, lines: list[str]) -> None:
+    """Under its last column where there is room, else deeper than it; no name and no amount is broken."""
+    assert folded(line, width) == lines
+
+
+@given(
+    st.lists(st.text(st.sampled_from("ab1.,\u4e2d"), min_size=1, max_size=15)), st.integers(min_value=1, max_value=80)
+)
+def test_no_line_is_wider_than_the_terminal_but_for_a_long_name(words: list[str], width: int) -> None:
+    """All words stand there in their order, and whole; a line that is too wide is a single word."""
+    lines = folded("  " + "  ".join(words), width)
+
+    assert " ".join(lines).split() == words
+    assert all(cell_len(line) <= width or line in words for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "seen"),
+    [
+        ("/home/me/jw", "jwstsync: /home/me/jw/jwstsync.toml: id = 0", "jwstsync: jwstsync.toml: id = 0"),
+        ("/home/me/jw", 'in "/home/me/jw/a", (/home/me/jw/b) and /home/me/jw', 'in "a", (b) and /home/me/jw'),
+        ("/me", "/home/me/jw file:///me/jw ~/me/jw", "/home/me/jw file:///me/jw ~/me/jw"),
+        ("/", "https://mast.stsci.edu /etc", "https://mast.stsci.edu /etc"),
+        ("", "https://mast.stsci.edu /etc", "https://mast.stsci.edu /etc"),
+    ],
+)
+def test_paths_are_seen_from_where_somebody_sits(folder: str, text: str, seen: str) -> None:
+    """Those below the folder begin in it; no other path, and no address, is touched."""
+    assert seen_from(folder, text) == seen

@@ -157,12 +157,14 @@ class Halved:
         return response
 
 
-def test_bars_move_while_files_come(clone: Desk, archive: Sandbox, terminal: Terminal) -> None:
-    """There is a bar for the whole and one for the file under way, each with the bytes that have come."""
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_bars_move_while_files_come(clone: Desk, archive: Sandbox, terminal: Terminal, columns: str) -> None:
+    """There is a bar for the whole and one for the file under way, each with its name and the bytes that have come."""
     archive.fault = Halved()
-    clone.set(COLUMNS="200", TERM="xterm")
+    clone.set(COLUMNS=columns, TERM="xterm")
     process = terminal.run(clone, "apply", "--frozen", "-y", "--color", "never")
-    shown = terminal.read_all("3 of 4 files", "_rate.fits", "30.2/34.6 kB", "4.3/8.6 kB")
+    name = product_path(FIRST, "rate").rpartition("/")[2]
+    shown = terminal.read_all("3 of 4 files", name, "30.2/34.6 kB", "4.3/8.6 kB")
     process.send_signal(signal.SIGINT)
     rest = terminal.read()
 
