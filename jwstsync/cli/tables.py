@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _INDENT, _GAP = "  ", "  "
-_WORD = re.compile(r"[^ ;/_]*[ ;/_]*")  # with what it ends in, after which a cell may go on in another line
+_PIECE = re.compile(r"[^ ;/_]*[ ;/_]*")  # with what it ends in, after which a cell may go on in another line
+_WORD = re.compile(r"[^ ]* *")  # the same where there is room for it: names stay whole
 _LEAST = 4  # columns of a terminal for a cell that stands alone
 
 
@@ -96,17 +97,18 @@ def _shrunk(widths: Sequence[int], least: Sequence[int], width: int) -> list[int
 
 
 def _words(cell: str) -> list[str]:
-    """The parts of a cell that stay whole; each is as long as it is without the blanks at its end."""
-    return [word.rstrip() for word in _WORD.findall(cell)]
+    """The parts of a cell that always stay whole; each is as long as it is without the blanks at its end."""
+    return [piece.rstrip() for piece in _PIECE.findall(cell)]
 
 
 def _wrapped(cell: str, width: int) -> list[str]:
-    """A cell in lines of a width that every word of it fits."""
+    """A cell in lines of a width that every part of it fits."""
     lines = [""]
     for word in _WORD.findall(cell):
-        if cell_len((lines[-1] + word).rstrip()) > width:
-            lines.append("")
-        lines[-1] += word
+        for piece in [word] if cell_len(word.rstrip()) <= width else _PIECE.findall(word):
+            if cell_len((lines[-1] + piece).rstrip()) > width:
+                lines.append("")
+            lines[-1] += piece
     return [line.rstrip() for line in lines]
 
 

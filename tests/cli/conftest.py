@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import shutil
 from typing import TYPE_CHECKING
 
@@ -81,6 +79,5 @@ def clone(bare: Desk, archive: Sandbox, fetched: Path) -> Desk:
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
     """A terminal."""
-    here, there = pty.openpty()
-    yield Terminal(here, there)
-    os.close(here)
+    with Terminal.opened() as opened:
+        yield opened

@@ -1,19 +1,27 @@
-"""A terminal for the tests of the command line."""
+"""A terminal for the tests of the command line, and what is left on its screen."""
 
 from __future__ import annotations
 
 import os
+import pty
 import select
 import termios
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import pyte
 
 from tests.cli.calls import PATIENCE
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterator
 
     from tests.cli.calls import Desk
+
+
+_LINES, _COLUMNS = 300, 400  # of the screen that is looked at: more than any test shows
 
 
 @dataclass
@@ -22,6 +30,14 @@ class Terminal:
 
     here: int
     there: int
+
+    @classmethod
+    @contextmanager
+    def opened(cls) -> Iterator[Terminal]:
+        """A terminal of no stated size."""
+        here, there = pty.openpty()
+        yield cls(here, there)
+        os.close(here)
 
     def run(
         self, desk: Desk, *arguments: str, stdout: int | None = None, stderr: int | None = None
@@ -64,3 +80,25 @@ class Terminal:
     def type(self, text: str) -> None:
         """Types on the keyboard."""
         os.write(self.here, text.encode())
+
+
+def screen_lines(shown: str) -> list[tuple[str, str]]:
+    """What is left to be seen of what a terminal was sent: the lines of its screen, each with its style.
+
+    The screen is wide, so that a line which is wider than a process was told is seen to be so.
+
+    Returns:
+        For each line its text and its style: ``bold``, ``green``, nothing, or several with ``+`` between them.
+    """
+    screen = pyte.Screen(_COLUMNS, _LINES)
+    pyte.Stream(screen).feed(shown.replace("\n", "\r\n"))
+    lines = [(text.rstrip(), _style(screen, row)) for row, text in enumerate(screen.display)]
+    while lines and not lines[-1][0]:
+        lines.pop()
+    return lines
+
+
+def _style(screen: pyte.Screen, row: int) -> str:
+    cells = [cell for cell in screen.buffer[row].values() if cell.data != " "]
+    names = {cell.fg for cell in cells} | {"bold" for cell in cells if cell.bold}
+    return "+".join(sorted(names - {"default"})).replace("brown", "yellow")  # pyte's word for it

@@ -1,25 +1,39 @@
-"""What somebody sees in a terminal of 80 and of 120 columns and without one, word for word, with colors or not."""
+"""What somebody sees in a terminal of 80 and of 120 columns and without one, word for word, with colors or not.
+
+What is seen stands in files, ``golden/<what>-<where>.txt``; in a terminal of 80 columns with a margin that tells each
+line's color. They are written anew, for somebody to look at, by
+``RENEW_GOLDEN=1 .venv/bin/python -m pytest -n 2 tests/cli/test_cli_golden.py``.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import pytest
+from rich.cells import cell_len
 
 from jwstsync.core.layout import checked_path
 from jwstsync.core.lockfile import LockedProduct, Lockfile
+from jwstsync.errors import ExitCode
 from jwstsync.sandbox import Sandbox
+from jwstsync.sandbox.proposals import built_in
 from jwstsync.store.lockfiles import write_lockfile
 from tests.cli.calls import PATIENCE, Desk
+from tests.cli.terminals import Terminal, screen_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from tests.cli.terminals import Terminal
+    from jwstsync.sandbox import Catalogue
+    from jwstsync.sandbox.columns import Row
 
 GOLDEN = Path(__file__).with_name("golden")
+RENEW = "RENEW_GOLDEN"
 MANIFEST = """\
 version = 1
 
@@ -40,18 +54,69 @@ id = 5398
 name = "A survey with a name that takes some room in a table, and more of it in a narrow one"
 include = ["calibrated"]
 """
+FEW = """\
+version = 1
+
+[[proposal]]
+id = 2733
+name = "Southern Ring"
+observations = { obs_id = "jw02733-o002_t001_miri_f1130w" }
+include = [{ productSubGroupDescription = "I2D", extension = "fits" }]
+"""
+BAD = """\
+version = 1
+
+[archive]
+exclusive_acess = "skip"
+
+[rules.calibrated]
+productType = "SCIENCE"
+calib_level = ">2 and <4"
+
+[[proposal]]
+id = 2733
+include = ["calibratd"]
+
+[[proposal]]
+id = []
+include = [{ productSubGroupDescripton = "I2D" }]
+"""
 CALLS = {
     "search": ("search", "2733", "5398"),
     "products": ("search", "2733", "5398", "--products"),
+    "plan": ("plan",),
     "explain": ("plan", "--explain", "jw02733002001_02101_00001_mirimage_*"),
     "show": ("show",),
 }
+AFTER = ("apply", "status", "verify")
+WHERE: Mapping[str, int | None] = {"80": 80, "120": 120, "piped": None}
+"""By name, how many columns a terminal has, or that there is none. That of 120 has NO_COLOR."""
+QUESTION = "Do this? [y/N]: "
+CENTURY = 36_525  # days
+NOT_YET = 61_400.0  # MJD; what is public later is not public yet
+
+
+def a_century_later(row: Row) -> Row:
+    """A row with its release date put off, if that has not come yet: what is seen is not to change when it does."""
+    names = ("t_obs_release", "publicReleaseDate_mjd")
+    return {
+        name: value + CENTURY if name in names and isinstance(value, float) and value > NOT_YET else value
+        for name, value in row.items()
+    }
+
+
+def archive_for_long() -> Catalogue:
+    """The stand-in's own two proposals, of which nothing becomes public for long."""
+    own = built_in(full_size=False)
+    observations = tuple(map(a_century_later, own.observations))
+    keywords = {name: tuple(map(a_century_later, rows)) for name, rows in own.keywords.items()}
+    return replace(own, observations=observations, keywords=keywords)
 
 
 @pytest.fixture(scope="module")
 def southern_ring() -> Iterator[str]:
-    """The address of the stand-in with its own two proposals."""
-    with Sandbox() as sandbox:
+    """The address of the stand-in."""
+    with Sandbox(catalogue=archive_for_long()) as sandbox:
         yield sandbox.url
 
 
@@ -59,7 +124,7 @@ def southern_ring() -> Iterator[str]:
 def seen(bare: Desk, southern_ring: str) -> Desk:
     """A desk with a manifest of two proposals, with products of several versions locked."""
     bare.write(MANIFEST)
-    bare.set(JWSTSYNC_ARCHIVE_URL=southern_ring, TERM="xterm-256color")
+    bare.set(JWSTSYNC_ARCHIVE_URL=southern_ring)
     versions = [("1.16.1", "jwst_1303.pmap"), ("1.18.1", "jwst_1364.pmap"), (None, None), ("1.18.1", "jwst_1413.pmap")]
     products = [
         LockedProduct(
@@ -78,53 +143,85 @@ def seen(bare: Desk, southern_ring: str) -> Desk:
     return bare
 
 
-def golden(name: str) -> str:
-    """What is to be seen."""
-    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+@pytest.fixture(params=list(WHERE))
+def where(request: pytest.FixtureRequest, bare: Desk) -> str:
+    """Where the command is called: by the name of a kind of terminal."""
+    bare.set(TERM="xterm-256color", **({"NO_COLOR": "1"} if request.param == "120" else {}))
+    return str(request.param)
 
 
-def shown(desk: Desk, terminal: Terminal, columns: int, *arguments: str) -> str:
-    """What stdout of a call shows in a terminal; the messages go elsewhere."""
-    terminal.resize(columns)
-    with (desk.folder / "messages").open("w") as messages:
-        process = terminal.run(desk, *arguments, stderr=messages.fileno())
-        text = terminal.read()
-    assert process.wait(PATIENCE) == 0
-    return text
+def called(desk: Desk, where: str, code: ExitCode, *arguments: str) -> str:
+    """What is seen of a call that ends with this code, its question answered with yes."""
+    columns = WHERE[where]
+    if columns is None:
+        desk.set(COLUMNS="20")  # which is nothing to a pipe
+        piped = desk.process(*arguments, stderr=subprocess.STDOUT)
+        assert piped.code == code
+        assert "\x1b" not in piped.out
+        return stable(desk, piped.out)
+    with Terminal.opened() as terminal:
+        terminal.resize(columns)
+        process = terminal.run(desk, *arguments)
+        shown = ""
+        if arguments[-1] == "apply":
+            shown = terminal.read(QUESTION)
+            terminal.type("y\n")
+        shown += terminal.read()
+    assert process.wait(PATIENCE) == code
+    lines = screen_lines(stable(desk, shown))
+    assert [text for text, _ in lines if cell_len(text) > columns] == []
+    colored = where == "80"
+    assert colored or "\x1b[3" not in shown
+    return "".join(f"{style:<8}| {text}".rstrip() + "\n" if colored else f"{text}\n" for text, style in lines)
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+def stable(desk: Desk, text: str) -> str:
+    """A text with words that stay the same for those that do not; those that may stand in mid-line are as long."""
+    text = text.replace(str(desk.folder), "/home/me/jwst")
+    text = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:12345", text)
+    text = re.sub(r"[\d.]+ ([kMGTP]?B) free", "410 GB free", text)
+    text = re.sub(r"in \d\d,\d{3} days", "in 36,525 days", text)
+    return re.sub(r"(?:^asking .*\n)+", in_order, text, flags=re.MULTILINE)
+
+
+def in_order(asked: re.Match[str]) -> str:
+    """Questions that are asked side by side, and those about keywords after them."""
+    lines = asked[0].splitlines(keepends=True)
+    return "".join(sorted(lines, key=lambda line: (line.startswith("asking for"), line)))
+
+
+def check(name: str, where: str, seen: str) -> None:
+    """What is seen is what is in the file; or it is written, if that is wanted."""
+    path = GOLDEN / f"{name}-{where}.txt"
+    if os.environ.get(RENEW):
+        path.write_text(seen, encoding="utf-8")
+    assert seen == path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", list(CALLS))
-def test_in_a_terminal_without_colors(seen: Desk, terminal: Terminal, name: str, columns: int) -> None:
-    """Everything is there, and no line is wider than the terminal."""
-    seen.set(NO_COLOR="1")
-    text = shown(seen, terminal, columns, *CALLS[name])
-
-    assert text == golden(f"{name}-{columns}")
-    assert all(len(line) <= columns for line in text.splitlines())
+def test_looking(seen: Desk, where: str, name: str) -> None:
+    """A table or a plan is whole at any width: no line is wider than the terminal, and colors are only where wanted."""
+    check(name, where, called(seen, where, ExitCode.OK, *CALLS[name]))
 
 
-@pytest.mark.parametrize(
-    ("name", "columns", "colored"),
-    [
-        ("search", 80, "\x1b[35m  jw05398-o024_t001_nircam_f444w-grismr\x1b[0m"),
-        ("products", 120, "\x1b[1mproposal 2733: 10 observations, 1,259 products, 370 MB\x1b[0m"),
-        ("explain", 80, "\x1b[32mjw02733002001_02101_00001_mirimage_cal.fits: selected\x1b[0m"),
-        ("show", 120, "\x1b[1mjwstsync.lock: 6 products of 2 proposals, 178 MB\x1b[0m"),
-    ],
-)
-def test_in_a_terminal_with_colors(seen: Desk, terminal: Terminal, name: str, columns: int, colored: str) -> None:
-    """The words are the same, and what matters is colored: what is not public, what is selected, what it is about."""
-    text = shown(seen, terminal, columns, *CALLS[name])
-
-    assert click.unstyle(text) == golden(f"{name}-{columns}")
-    assert colored in text
+def test_first_sync(bare: Desk, where: str) -> None:
+    """Somebody applies a manifest, looks at what is here, and has it verified when a file was damaged and one lost."""
+    bare.write(FEW)
+    check("apply", where, called(bare, where, ExitCode.OK, "--sandbox", "apply"))
+    check("status", where, called(bare, where, ExitCode.OK, "--sandbox", "status"))
+    first, second, *_ = sorted((bare.folder / "mastDownload-sandbox").rglob("jw*.fits"))
+    first.write_bytes(b"X" * first.stat().st_size)
+    second.unlink()
+    check("verify", where, called(bare, where, ExitCode.DIFFERENCES, "--sandbox", "verify"))
 
 
-@pytest.mark.parametrize("name", list(CALLS))
-def test_without_a_terminal(seen: Desk, name: str) -> None:
-    """A line for each row, whole and without colors, whatever the environment says of a terminal's width."""
-    seen.set(COLUMNS="20")
-    called = seen.process(*CALLS[name])
+def test_a_bad_manifest(bare: Desk, where: str) -> None:
+    """All that is wrong is told, and each time what would be right."""
+    bare.write(BAD)
+    check("error", where, called(bare, where, ExitCode.INVALID, "plan"))
 
-    assert (called.code, called.out) == (0, golden(f"{name}-piped"))
+
+def test_every_golden_text_is_looked_at() -> None:
+    """None is left of a test that has gone."""
+    names = {f"{name}-{where}.txt" for name in (*CALLS, *AFTER, "error") for where in WHERE}
+    assert {path.name for path in GOLDEN.iterdir()} == names

@@ -147,3 +147,11 @@ def test_no_line_is_wider_than_the_terminal_but_for_a_long_name(words: list[str]
 def test_paths_are_seen_from_where_somebody_sits(folder: str, text: str, seen: str) -> None:
     """Those below the folder begin in it; no other path, and no address, is touched."""
     assert seen_from(folder, text) == seen
+
+
+def test_names_are_broken_only_where_there_is_no_room() -> None:
+    """A cell goes on at a blank, if each of its names fits a line; otherwise a name goes on after a mark in it."""
+    table = Table(("a", "b"), [("version: jw01_02101_cal.fits", "12345678")])
+
+    assert table.lines(32)[1] == ["  version:              12345678", "  jw01_02101_cal.fits"]
+    assert table.lines(26)[1] == ["  version: jw01_  12345678", "  02101_cal.fits"]

@@ -157,7 +157,7 @@ class Halved:
         return response
 
 
-@pytest.mark.parametrize("columns", ["80", "200"])
+@pytest.mark.parametrize("columns", ["64", "200"])
 def test_bars_move_while_files_come(clone: Desk, archive: Sandbox, terminal: Terminal, columns: str) -> None:
     """There is a bar for the whole and one for the file under way, each with its name and the bytes that have come."""
     archive.fault = Halved()
