@@ -132,8 +132,9 @@ def drawn(bars: Bars) -> list[list[str]]:
     return [[word for word in line.split() if not set(word) <= set("━╸╺")] for line in lines]
 
 
-def test_bars_tell_bytes_speed_and_time_left() -> None:
+def test_bars_tell_bytes_speed_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """For the whole run and for each file under way, smoothed over the last half minute; a file that ends has none."""
+    monkeypatch.setenv("COLUMNS", "120")
     time, counts = Time(), Counts()
     bars = Bars(counts, 2, 2_000_000, colored=False, clock=time)
     assert drawn(bars) == [["0", "of", "2", "files", "0.0/2.0", "MB", "?", "-:--:--"]]
@@ -154,6 +155,22 @@ def test_bars_tell_bytes_speed_and_time_left() -> None:
 
     counts.ended(A)
     assert [line[0] for line in drawn(bars)] == ["1", "b_cal.fits"]
+
+
+def test_bars_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file has a line with its whole name and its bytes; speed and time left are told of the whole run."""
+    monkeypatch.setenv("COLUMNS", "80")
+    counts = Counts()
+    name = "jw02733002001_02103_00001_mirimage_o002_cal.fits"
+    bars = Bars(counts, 2, 900_000, colored=False, clock=Time())
+    counts.started(fetch(name.removesuffix("_cal.fits")), 463_700)
+    console = Console(file=io.StringIO(), width=80, no_color=True)
+    console.print(bars.drawn())
+
+    assert isinstance(console.file, io.StringIO)
+    whole, one = (line.split() for line in console.file.getvalue().splitlines())
+    assert (whole[:4], whole[-4:]) == (["0", "of", "2", "files"], ["0.0/900.0", "kB", "?", "-:--:--"])
+    assert (one[0], one[-2:]) == (name, ["0.0/463.7", "kB"])
 
 
 def test_a_size_that_is_not_known_is_learned() -> None:
