@@ -14,6 +14,7 @@ from jwstsync.errors import ExitCode, TokenError, UsageError
 
 if TYPE_CHECKING:
     from jwstsync.archive.auth import Found, Identity
+    from jwstsync.core.token_documents import Facts
 
 _LONGEST_INPUT = 1 << 16  # bytes
 
@@ -47,7 +48,9 @@ def login(context: click.Context, *, token_stdin: bool, no_store: bool) -> int:
         _kept(output, token, set_elsewhere=settings.token is not None) if not (no_store or options.sandbox) else ""
     )
     if output.as_json:
-        output.document(_facts(identity) | {"stored": trouble is None})
+        from jwstsync.core.token_documents import login_document
+
+        output.document(login_document(_facts(identity), stored=trouble is None))
     output.answer(f"Welcome, {_name(identity)}: the token is {'stored' if trouble is None else 'good'}.")
     return ExitCode.OK
 
@@ -122,7 +125,9 @@ def whoami(context: click.Context) -> int:
         if found.token is not None:
             identity = _identity(url, timeout, found.token, f"it is from {found.source}")
     if output.as_json:
-        output.document(_facts(identity) | {"source": found.source or None})
+        from jwstsync.core.token_documents import whoami_document
+
+        output.document(whoami_document(_facts(identity), found.source or None))
     for line in _identity_lines(identity, found):
         output.answer(line)
     return ExitCode.OK
@@ -157,7 +162,7 @@ def _name(identity: Identity) -> str:
     return identity.name or identity.account or "somebody without a name"
 
 
-def _facts(identity: Identity) -> dict[str, object]:
+def _facts(identity: Identity) -> Facts:
     return {
         "anonymous": identity.anonymous,
         "name": identity.name,
@@ -177,7 +182,9 @@ def logout(context: click.Context) -> int:
     output, environment = Output(options), read_settings().token is not None
     removed, trouble = (False, None) if options.sandbox else remove_token()
     if output.as_json:
-        output.document({"removed": removed, "environment": environment})
+        from jwstsync.core.token_documents import logout_document
+
+        output.document(logout_document(removed=removed, environment=environment))
     if removed:
         output.answer("The token is removed from the keyring.")
     else:

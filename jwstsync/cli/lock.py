@@ -15,6 +15,7 @@ from jwstsync.errors import ExitCode, UsageError, gravest
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jwstsync.core.lock_documents import CheckedEntry
     from jwstsync.core.merge import Merge
 
 _THREE = (3, 4)
@@ -53,12 +54,13 @@ def merge(context: click.Context, files: tuple[str, ...]) -> int:
     """
     from pathlib import Path
 
-    from jwstsync.core.manifest import lockfile_beside
     from jwstsync.sync.merging import merge_files, merge_in_place
 
     options = globals_of(context)
     output = Output(options)
     if not files:
+        from jwstsync.core.manifest import lockfile_beside  # a third of the time in which git's driver is done
+
         lockfile = Path(lockfile_beside(manifest_path(options), sandboxed=options.sandbox))
         found = merge_in_place(lockfile)
         _tell(output, found, str(lockfile))
@@ -75,8 +77,9 @@ def _tell(output: Output, merge: Merge | None, name: str) -> None:
     from jwstsync.sync.merging import merge_lines
 
     if output.as_json:
-        lists = {key: list(getattr(merge, key, ())) for key in ("rechecked", "revived", "displaced", "torn")}
-        output.document({"merged": merge is not None, "by_lines": merge is not None and merge.by_lines, **lists})
+        from jwstsync.core.lock_documents import merge_document
+
+        output.document(merge_document(name, merge))
     elif merge is None:
         output.answer(f"{name}: no conflicts; nothing to merge")
     else:
@@ -105,10 +108,12 @@ def check(context: click.Context, files: tuple[str, ...]) -> int:
     options = globals_of(context)
     output = Output(options)
     manifests = dict.fromkeys(map(_manifest_of, files or (str(manifest_path(options)),)))
-    found = {str(path): _check(output, path) for path in manifests}
+    found = [_check(output, path) for path in manifests]
     if output.as_json:
-        output.document({"problems": {name: problems for name, (_, problems) in found.items()}})
-    return gravest(code for code, _ in found.values())
+        from jwstsync.core.lock_documents import check_document
+
+        output.document(check_document(entry for _, entry in found))
+    return gravest(code for code, _ in found)
 
 
 def _manifest_of(file: str) -> Path:
@@ -117,8 +122,9 @@ def _manifest_of(file: str) -> Path:
     return Path(file).with_suffix(".toml") if file.endswith(".lock") else Path(file)
 
 
-def _check(output: Output, path: Path) -> tuple[ExitCode, list[str]]:
-    """Says whether one manifest and its lockfile are valid and agree; with which exit code, and why not."""
+def _check(output: Output, path: Path) -> tuple[ExitCode, CheckedEntry]:
+    """Says whether one manifest and its lockfile are valid and agree; with which exit code, and what was found."""
+    from jwstsync.core.lock_documents import checked_entry
     from jwstsync.errors import InvalidFileError
     from jwstsync.sync.checking import check_files
 
@@ -126,7 +132,13 @@ def _check(output: Output, path: Path) -> tuple[ExitCode, list[str]]:
         locked, problems = check_files(path)
     except InvalidFileError as error:
         output.warning(str(error))
-        return error.exit_code, str(error).splitlines()
+        return error.exit_code, checked_entry(str(path), None, str(error).splitlines(), valid=False)
+    _tell_check(output, path, locked, problems)
+    code = ExitCode.DIFFERENCES if problems else ExitCode.OK
+    return code, checked_entry(str(path), locked, problems, valid=True)
+
+
+def _tell_check(output: Output, path: Path, locked: int | None, problems: list[str]) -> None:
     for line in problems[:_FEW]:
         output.warning(line)
     if len(problems) > _FEW:
@@ -137,4 +149,3 @@ def _check(output: Output, path: Path) -> tuple[ExitCode, list[str]]:
         output.answer(f"{path}: valid; nothing is locked yet")
     else:
         output.answer(f"{path}: valid, and so is its lockfile of {counted(locked, 'product')}")
-    return ExitCode.DIFFERENCES if problems else ExitCode.OK, problems

@@ -22,6 +22,11 @@ _MAKERS = {
     "export": ("jwstsync.core.documents", "export_schema"),
     "edit": ("jwstsync.core.documents", "edit_schema"),
     "sandbox": ("jwstsync.core.documents", "sandbox_schema"),
+    "login": ("jwstsync.core.token_documents", "login_schema"),
+    "whoami": ("jwstsync.core.token_documents", "whoami_schema"),
+    "logout": ("jwstsync.core.token_documents", "logout_schema"),
+    "lock-merge": ("jwstsync.core.lock_documents", "merge_schema"),
+    "lock-check": ("jwstsync.core.lock_documents", "check_schema"),
     "saved-plan": ("jwstsync.core.saved", "saved_plan_schema"),
 }
 

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from jwstsync.core.adoption import Offered
 from jwstsync.core.conditions import day_of
 from jwstsync.core.plan import Action, ActionKind, Plan
+from jwstsync.core.schemas import CLOSED, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from jwstsync.core.lockfile import LockedProduct
     from jwstsync.core.offers import Left
     from jwstsync.core.selection import Selected
-
-_CLOSED = ConfigDict(extra="forbid")
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Subject = Literal["jwstsync.plan/1", "jwstsync.status/1", "jwstsync.verify/1"]
 BasisName = Literal["checksum", "version", "size"]
@@ -37,7 +35,7 @@ SparedName = Literal["changed", "adopted", "foreign", "linked"]
 OutcomeName = Literal["done", "failed", "deferred", "withheld"]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Amount(TypedDict):
     """How many products, and how many bytes as far as known."""
 
@@ -45,7 +43,7 @@ class Amount(TypedDict):
     bytes: int
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Version(TypedDict):
     """What one side says of a product. ``md5`` is the archive's."""
 
@@ -55,7 +53,7 @@ class Version(TypedDict):
     crds_ctx: str | None
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ChangeEntry(TypedDict):
     """One fact that archive and lockfile state otherwise."""
 
@@ -64,7 +62,7 @@ class ChangeEntry(TypedDict):
     archive: str | int
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class Detail(TypedDict):
     """What the decision rests on."""
 
@@ -80,7 +78,7 @@ class Detail(TypedDict):
     ]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ActionEntry(TypedDict):
     """One product's action. Paths are relative to the root."""
 
@@ -102,7 +100,7 @@ class ActionEntry(TypedDict):
     detail: Detail
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ErrorEntry(TypedDict):
     """A proposal that could not be asked, or a product that can not be taken (with its URI)."""
 
@@ -111,7 +109,7 @@ class ErrorEntry(TypedDict):
     error: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class SparedEntry(TypedDict):
     """A file that nothing locks, and that is not pruned though that was asked for."""
 
@@ -125,7 +123,7 @@ class SparedEntry(TypedDict):
     ]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class LeftEntry(TypedDict):
     """A file elsewhere that has a product's name and stays where it is, and why."""
 
@@ -134,7 +132,7 @@ class LeftEntry(TypedDict):
     error: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class PlanDocument(TypedDict):
     """What ``plan``, ``status`` and ``verify`` tell; the summary has every action, also where there is none."""
 
@@ -161,7 +159,7 @@ class PlanDocument(TypedDict):
     doubt: Annotated[str | None, Field(description="why nothing is pruned at all (--prune)")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class CleanDocument(TypedDict):
     """What ``clean`` has removed, and what it could not."""
 
@@ -170,7 +168,7 @@ class CleanDocument(TypedDict):
     errors: list[str]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ExportDocument(TypedDict):
     """What ``export`` has written into a file."""
 
@@ -180,7 +178,7 @@ class ExportDocument(TypedDict):
     products: Amount
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class EditDocument(TypedDict):
     """What ``init``, ``add`` and ``remove`` have written."""
 
@@ -191,7 +189,7 @@ class EditDocument(TypedDict):
     written: Annotated[list[str], Field(description="files, and settings of git (init --git); as people are told")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class SandboxDocument(TypedDict):
     """Where ``sandbox`` serves, as soon as it does."""
 
@@ -351,24 +349,24 @@ def sandbox_document(url: str, token: str) -> SandboxDocument:
 
 def clean_schema() -> dict[str, Any]:
     """The JSON Schema of what ``clean`` prints with ``--json``."""
-    return {"$schema": DIALECT, **TypeAdapter(CleanDocument).json_schema()}
+    return schema_of(CleanDocument)
 
 
 def export_schema() -> dict[str, Any]:
     """The JSON Schema of what ``export -o`` prints with ``--json``."""
-    return {"$schema": DIALECT, **TypeAdapter(ExportDocument).json_schema()}
+    return schema_of(ExportDocument)
 
 
 def plan_schema() -> dict[str, Any]:
     """The JSON Schema of what ``plan``, ``status`` and ``verify`` print with ``--json``."""
-    return {"$schema": DIALECT, **TypeAdapter(PlanDocument).json_schema()}
+    return schema_of(PlanDocument)
 
 
 def edit_schema() -> dict[str, Any]:
     """The JSON Schema of what ``init``, ``add`` and ``remove`` print with ``--json``."""
-    return {"$schema": DIALECT, **TypeAdapter(EditDocument).json_schema()}
+    return schema_of(EditDocument)
 
 
 def sandbox_schema() -> dict[str, Any]:
     """The JSON Schema of what ``sandbox`` prints with ``--json``."""
-    return {"$schema": DIALECT, **TypeAdapter(SandboxDocument).json_schema()}
+    return schema_of(SandboxDocument)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from jwstsync.core.documents import DIALECT, ActionName, Amount, OutcomeName, amount_of, summary_of
+from jwstsync.core.documents import ActionName, Amount, OutcomeName, amount_of, summary_of
 from jwstsync.core.lines import line_of
+from jwstsync.core.schemas import CLOSED, DIALECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
     from jwstsync.core.plan import Action, Plan
     from jwstsync.core.selection import Refused
 
-_CLOSED = ConfigDict(extra="forbid")
 _PROSE = ("error", "message")  # is cut before names are
 
 QueryState = Literal["begun", "answered", "failed", "kept"]
 _Path = Annotated[str, Field(description="where it belongs, relative to the root")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class VersionEvent(TypedDict):
     """Who speaks; the first line."""
 
@@ -38,7 +38,7 @@ class VersionEvent(TypedDict):
     jwstsync: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class QueryEvent(TypedDict):
     """The archive is asked about a proposal, has answered, or could not be asked.
 
@@ -55,7 +55,7 @@ class QueryEvent(TypedDict):
     error: Annotated[str | None, Field(description="why it failed, or is not believed")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class PlannedEvent(TypedDict):
     """What is going to happen; the summary has every action, also where there is none."""
 
@@ -66,7 +66,7 @@ class PlannedEvent(TypedDict):
     ]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class StartEvent(TypedDict):
     """The bytes of a product begin to come, for the first time or once more from a new beginning."""
 
@@ -78,7 +78,7 @@ class StartEvent(TypedDict):
     resumed: Annotated[int, Field(description="bytes that are here from before, and do not come again")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ProgressEvent(TypedDict):
     """How much of a product has come; at most once a second for each."""
 
@@ -89,7 +89,7 @@ class ProgressEvent(TypedDict):
     received: Annotated[int, Field(description="bytes that are here, with those from before; fewer after a start anew")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class RetryEvent(TypedDict):
     """A download broke, and is tried again."""
 
@@ -106,7 +106,7 @@ class RetryEvent(TypedDict):
     whole_host: Annotated[bool, Field(description="whether nothing at all is asked of the server meanwhile")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ProductEvent(TypedDict):
     """What became of one product; ``deferred`` is what was not tried, or put off."""
 
@@ -122,7 +122,7 @@ class ProductEvent(TypedDict):
     error: str | None
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class LeftEvent(TypedDict):
     """A file elsewhere that has a product's name and stays where it is, and why."""
 
@@ -132,7 +132,7 @@ class LeftEvent(TypedDict):
     error: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class WarningEvent(TypedDict):
     """What the user should know, and that stops nothing; it is said on stderr too."""
 
@@ -140,7 +140,7 @@ class WarningEvent(TypedDict):
     message: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class SummaryEvent(TypedDict):
     """How the run ended; the last line."""
 

@@ -17,6 +17,7 @@ import tomli_w
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from jwstsync.core.layout import ProductPath, checked_path, same_place
+from jwstsync.core.schemas import DIALECT
 from jwstsync.errors import LockfileError, Problem, UnsafeNameError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def lockfile_schema() -> dict[str, object]:
     """The JSON Schema of a lockfile."""
     products = _adapter().json_schema()
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         "title": "jwstsync.lock",
         "description": "which bytes belong to the set; written by jwstsync",
         "type": "object",

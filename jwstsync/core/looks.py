@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
 from jwstsync.core.caom import OBSERVATION_COLUMNS, Value
 from jwstsync.core.holdings import holdings_of
+from jwstsync.core.schemas import CLOSED, schema_of
 from jwstsync.core.selection import executed
 
 if TYPE_CHECKING:
@@ -22,14 +23,11 @@ if TYPE_CHECKING:
     from jwstsync.core.inventory import Age, Inventory
     from jwstsync.core.selection import Listing
 
-_CLOSED = ConfigDict(extra="forbid")
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
 PartName = Literal["observations", "include", "exclude"]
 _Bytes = Annotated[int, Field(description="their bytes together, as far as known")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ProposalEntry(TypedDict):
     """How many observations the archive has of one proposal."""
 
@@ -38,7 +36,7 @@ class ProposalEntry(TypedDict):
     planned: Annotated[int, Field(description="those that are planned; they have no products")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class HoldingEntry(TypedDict):
     """How many products there are of one level, type and suffix, under the keys that a rule has for them."""
 
@@ -51,7 +49,7 @@ class HoldingEntry(TypedDict):
     not_public: Annotated[int, Field(description="how many of them are under exclusive access")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class SearchDocument(TypedDict):
     """What ``search`` tells."""
 
@@ -61,7 +59,7 @@ class SearchDocument(TypedDict):
     products: Annotated[list[HoldingEntry] | None, Field(description="null without --products")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class MissEntry(TypedDict):
     """A line of a rule that does not hold."""
 
@@ -70,7 +68,7 @@ class MissEntry(TypedDict):
     found: Annotated[str, Field(description="what stands there instead, for people")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class VerdictEntry(TypedDict):
     """What one rule says of a product."""
 
@@ -88,7 +86,7 @@ class VerdictEntry(TypedDict):
     misses: list[MissEntry]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ExplanationEntry(TypedDict):
     """Why one product is selected or left out."""
 
@@ -102,7 +100,7 @@ class ExplanationEntry(TypedDict):
     ]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class UnansweredEntry(TypedDict):
     """A proposal that could not be asked."""
 
@@ -110,7 +108,7 @@ class UnansweredEntry(TypedDict):
     error: str
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ExplainDocument(TypedDict):
     """What ``plan --explain`` tells."""
 
@@ -120,7 +118,7 @@ class ExplainDocument(TypedDict):
     errors: list[UnansweredEntry]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class LockedProposalEntry(TypedDict):
     """What is locked of one proposal."""
 
@@ -130,7 +128,7 @@ class LockedProposalEntry(TypedDict):
     bytes: int
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class VersionEntry(TypedDict):
     """What is locked of one pipeline version."""
 
@@ -139,7 +137,7 @@ class VersionEntry(TypedDict):
     bytes: int
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ContextEntry(TypedDict):
     """What is locked of one CRDS context."""
 
@@ -148,7 +146,7 @@ class ContextEntry(TypedDict):
     bytes: int
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class AgeEntry(TypedDict):
     """What one pipeline version made by one CRDS context."""
 
@@ -159,7 +157,7 @@ class AgeEntry(TypedDict):
     paths: list[str]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class ShowDocument(TypedDict):
     """What ``show`` tells of a lockfile; versions and contexts from the oldest to the newest, null at the end."""
 
@@ -297,14 +295,14 @@ def _age(age: Age | None) -> AgeEntry | None:
 
 def search_schema() -> dict[str, Any]:
     """The JSON Schema of what ``search`` prints with ``--json``."""
-    return {"$schema": _DIALECT, **TypeAdapter(SearchDocument).json_schema()}
+    return schema_of(SearchDocument)
 
 
 def explain_schema() -> dict[str, Any]:
     """The JSON Schema of what ``plan --explain`` prints with ``--json``."""
-    return {"$schema": _DIALECT, **TypeAdapter(ExplainDocument).json_schema()}
+    return schema_of(ExplainDocument)
 
 
 def show_schema() -> dict[str, Any]:
     """The JSON Schema of what ``show`` prints with ``--json``."""
-    return {"$schema": _DIALECT, **TypeAdapter(ShowDocument).json_schema()}
+    return schema_of(ShowDocument)

@@ -15,19 +15,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from jwstsync.core.documents import ActionName, Amount, ErrorEntry, Version, refused_entries, summary_of, version_of
 from jwstsync.core.plan import Action, ActionKind, Plan
 from jwstsync.core.rules import shortened, toml_path
+from jwstsync.core.schemas import CLOSED, schema_of
 from jwstsync.errors import Problem, SavedPlanError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SCHEMA = "jwstsync.saved-plan/1"
-_CLOSED = ConfigDict(extra="forbid")
 _VERSION = re.compile(r"jwstsync\.saved-plan/(\d{1,9})", re.ASCII)
 _EXPECTED = "expected a file that `jwstsync plan --out` wrote"
 
@@ -35,7 +35,7 @@ ModeName = Literal["default", "locked", "frozen"]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class SavedEntry(TypedDict):
     """One product's action, and what it rests on. Paths are relative to the root."""
 
@@ -59,7 +59,7 @@ class SavedEntry(TypedDict):
     ]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class SavedOptions(TypedDict):
     """The options that shaped the plan, and that it is carried out with."""
 
@@ -69,7 +69,7 @@ class SavedOptions(TypedDict):
     max_prune: Annotated[int | None, Field(ge=0)]
 
 
-@with_config(_CLOSED)
+@with_config(CLOSED)
 class SavedDocument(TypedDict):
     """A saved plan."""
 
@@ -250,4 +250,4 @@ def _shown(value: object) -> str:
 
 def saved_plan_schema() -> dict[str, Any]:
     """The JSON Schema of a saved plan."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_adapter().json_schema()}
+    return schema_of(SavedDocument)

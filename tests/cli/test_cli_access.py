@@ -206,6 +206,7 @@ def test_a_login_for_programs(desk: Desk, kept: MemoryKeyring) -> None:
     """With --json all is said in one document, in which the token does not stand."""
     stored, checked = typed_in(desk, TOKEN, "--json"), typed_in(desk, TOKEN, "--json", "--no-store")
     facts = {
+        "schema": "jwstsync.login/1",
         "anonymous": False,
         "name": "Sandbox User",
         "account": "sandbox.user@example.org",
@@ -281,7 +282,8 @@ def test_nobody_without_a_token(desk: Desk, archive: Sandbox, kept: MemoryKeyrin
     assert called == Called(
         ExitCode.OK, "anonymous: no token in MAST_API_TOKEN or the keyring; what is public needs none\n", ""
     )
-    assert told.document == {"anonymous": True, "name": None, "account": None, "scopes": [], "source": None}
+    nobody: dict[str, object] = {"anonymous": True, "name": None, "account": None, "scopes": [], "source": None}
+    assert told.document == {"schema": "jwstsync.whoami/1", **nobody}
     assert (archive.requests, kept.asked) == ([], 2)
 
 
@@ -368,7 +370,8 @@ def test_a_token_that_stays_is_said(desk: Desk, kept: MemoryKeyring) -> None:
         "jwstsync: MAST_API_TOKEN is still set, and is used as long as it is\n",
     )
     assert kept.entries == {}
-    assert desk.call("logout", "--json").document == {"removed": False, "environment": True}
+    told = desk.call("logout", "--json").document
+    assert told == {"schema": "jwstsync.logout/1", "removed": False, "environment": True}
 
 
 def test_nothing_to_log_out_of(desk: Desk) -> None:

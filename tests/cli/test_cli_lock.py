@@ -60,8 +60,17 @@ def test_what_programs_are_told(bare: Desk) -> None:
     called = bare.call("lock", "merge", *written(bare), "--json")
 
     uri = product("a").uri
-    lists = {"rechecked": [uri], "revived": [], "displaced": [], "torn": []}
-    assert called.document == {"merged": True, "by_lines": False, **lists}
+    assert called.document == {
+        "schema": "jwstsync.lock-merge/1",
+        "lockfile": "ours",
+        "merged": True,
+        "by_lines": False,
+        "products": 4,
+        "rechecked": [uri],
+        "revived": [],
+        "displaced": [],
+        "torn": [],
+    }
     assert called.err == ""
 
 
@@ -141,7 +150,8 @@ def test_a_lockfile_without_conflicts(full: Desk) -> None:
     path = full.folder / NAME
 
     assert full.call("lock", "merge") == Called(ExitCode.OK, f"{path}: no conflicts; nothing to merge\n", "")
-    assert full.call("lock", "merge", "--json").document["merged"] is False
+    told = full.call("lock", "merge", "--json").document
+    assert (told["merged"], told["products"]) == (False, None)
     assert full.lockfile.stat().st_mtime_ns == before
 
 
@@ -245,7 +255,10 @@ def test_a_lockfile_that_matches(full: Desk) -> None:
 
     assert full.call("lock", "check") == Called(ExitCode.OK, f"{path}: {good}", "")
     assert full.call("lock", "check", NAME, "jwstsync.toml") == Called(ExitCode.OK, f"jwstsync.toml: {good}", "")
-    assert full.call("lock", "check", "--json").document == {"problems": {str(path): []}}
+    assert full.call("lock", "check", "--json").document == {
+        "schema": "jwstsync.lock-check/1",
+        "checked": [{"manifest": str(path), "valid": True, "products": 4, "problems": []}],
+    }
 
 
 def test_nothing_locked_yet(bare: Desk) -> None:
@@ -263,7 +276,8 @@ def test_a_lockfile_that_does_not_match(full: Desk) -> None:
         f"jwstsync: jwstsync.lock: {product_name(FIRST, 'i2d')}: "
         f"no rule selects it for proposal {FIRST}; expected one that does"
     )
-    assert len(full.call("lock", "check", "--json").document["problems"]) == 1
+    [told] = full.call("lock", "check", "--json").document["checked"]
+    assert (told["valid"], told["products"], len(told["problems"])) == (True, 4, 3)
     assert found.err.splitlines()[-1] == (
         "jwstsync: jwstsync.toml: its lockfile does not match; `jwstsync apply` brings it up to date"
     )
@@ -291,3 +305,10 @@ def test_several_manifests(full: Desk) -> None:
     assert found.err.startswith("jwstsync: bad.toml: proposal[0].include: expected an include")
     assert "jwstsync: old.toml: its lockfile does not match" in found.err
     assert "jwstsync: gone.toml: not found" in found.err
+    told = full.call("lock", "check", "bad.toml", "old.lock", "gone.toml", "--json").document["checked"]
+    assert [(one["manifest"], one["valid"], one["products"]) for one in told] == [
+        ("bad.toml", False, None),
+        ("old.toml", True, 4),
+        ("gone.toml", False, None),
+    ]
+    assert all(one["problems"] for one in told)
