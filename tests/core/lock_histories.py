@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
@@ -94,3 +94,49 @@ def large_history(seed: int, products: int = 300, added: int = 20) -> History:
         return Lockfile.of([*made, *(product(next(fresh), chance.randrange(2)) for _ in range(added))])
 
     return History(Lockfile.of(base), branch(), branch())
+
+
+def stirred_history(seed: int, products: int = 300, added: int = 20) -> History:
+    """Two branches of a lockfile that each add products, some of them both, and change and remove others.
+
+    They meet in a part of it, so that every pair of changes to one product comes about: bytes made anew, what is stated
+    of them, places, proposals, removals.
+
+    Args:
+        seed: Makes it another one.
+        products: How many the lockfile has.
+        added: How many each branch adds.
+    """
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    names = [f"jw{number:05}_nrca1_cal.fits" for number in range(4 * products)]
+    chance.shuffle(names)
+    base = {name: product(name, known=chance.random() < 0.8) for name in names[:products]}
+    shared, *fresh = names[products : products + 4], names[products + 4 :: 2], names[products + 5 :: 2]
+    meeting = chance.sample(sorted(base), 12)
+
+    def branch(mine: list[str]) -> Lockfile:
+        locked = dict(base)
+        for name in [*chance.sample(meeting, 8), *chance.sample(sorted(base), chance.randrange(9))]:
+            changed = _stirred(chance, name, base[name])
+            locked.pop(name, None)
+            locked |= {} if changed is None else {name: changed}
+        both = shared[: chance.randrange(len(shared) + 1)]
+        coming = [*both, *mine[: added - len(both)]]
+        return Lockfile.of([*locked.values(), *(product(name, chance.randrange(3) // 2) for name in coming)])
+
+    return History(Lockfile.of(base.values()), *map(branch, fresh))
+
+
+def _stirred(chance: random.Random, name: str, before: LockedProduct) -> LockedProduct | None:
+    """What a branch makes of a product; None where it removes it."""
+    version = chance.randrange(1, 4)
+    return chance.choice(
+        [
+            None,
+            product(name, version),
+            product(name, version, known=False),
+            product(name, layout="flat/{name}"),
+            replace(before, proposal=chance.randrange(1, 4)),
+            replace(before, md5=None, crds_ctx=f"jwst_{1300 + version}.pmap"),
+        ]
+    )

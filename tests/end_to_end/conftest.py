@@ -10,6 +10,7 @@ import pytest
 
 from jwstsync.sandbox import Sandbox
 from tests.cli.calls import COMMAND, PATIENCE, Desk, isolate
+from tests.end_to_end.repositories import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,3 +61,18 @@ def full(desk: Desk, fetched: Path) -> Desk:
     """A desk where all has been fetched."""
     shutil.copytree(fetched, desk.folder, dirs_exist_ok=True)
     return desk
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A repository in which git knows nothing of jwstsync."""
+    isolate(monkeypatch, tmp_path / "home")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    return Repository.begun(tmp_path / "data of mine")
+
+
+@pytest.fixture
+def driven(repository: Repository) -> Repository:
+    """A repository in which git merges with jwstsync."""
+    assert repository.jwstsync("init", "--git").returncode == 0
+    return repository

@@ -4,105 +4,21 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.core.lockfile import Lockfile, format_lockfile, parse_lockfile
+from jwstsync.core.lockfile import Lockfile
 from jwstsync.core.merge import merged
 from jwstsync.sandbox import Sandbox
-from tests.cli.calls import COMMAND, PATIENCE, isolate
 from tests.core.lock_histories import History, large_history, product
+from tests.end_to_end.repositories import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-NAME = "jwstsync.lock"
-MANIFEST = "version = 1\n[[proposal]]\nid = 2733\ninclude = [{}]\n"
-
-
-@dataclass
-class Repository:
-    """A git repository with a manifest and a lockfile."""
-
-    folder: Path
-
-    def git(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """A call of git."""
-        command = ["git", "-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", *arguments]
-        return subprocess.run(command, cwd=self.folder, check=check, capture_output=True, text=True, timeout=PATIENCE)
-
-    def jwstsync(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A call of jwstsync."""
-        return subprocess.run(
-            [*COMMAND, *arguments], cwd=self.folder, check=False, capture_output=True, text=True, timeout=PATIENCE
-        )
-
-    @property
-    def lockfile(self) -> Path:
-        """The lockfile."""
-        return self.folder / NAME
-
-    @property
-    def locked(self) -> Lockfile:
-        """What is locked."""
-        return parse_lockfile(self.lockfile.read_text(encoding="utf-8"), NAME)
-
-    def commit(self, lockfile: Lockfile) -> None:
-        """Commits a lockfile."""
-        self.lockfile.write_text(format_lockfile(lockfile, NAME), encoding="utf-8")
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--message", "lock")
-
-    def diverge(self, history: History) -> None:
-        """Makes two branches of a history, and goes to ours."""
-        self.git("checkout", "--quiet", "--orphan", "base")
-        self.commit(history.base)
-        for name in ("theirs", "ours"):
-            self.git("checkout", "--quiet", "-B", name, "base")
-            self.commit(getattr(history, name))
-        self.git("branch", "--quiet", "-D", "base")
-
-    def merge(self, *choices: str) -> subprocess.CompletedProcess[str]:
-        """Merges their branch into ours."""
-        return self.git(*choices, "merge", "--quiet", "--no-edit", "theirs", check=False)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """A repository in which git knows nothing of jwstsync."""
-    isolate(monkeypatch, tmp_path / "home")
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    made = Repository(tmp_path / "data of mine")
-    made.folder.mkdir()
-    made.git("init", "--quiet")
-    (made.folder / "jwstsync.toml").write_text(MANIFEST, encoding="utf-8")
-    return made
-
-
-@pytest.fixture
-def driven(repository: Repository) -> Repository:
-    """A repository in which git merges with jwstsync."""
-    assert repository.jwstsync("init", "--git").returncode == 0
-    return repository
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_branches_that_each_add_20_to_300(driven: Repository, seed: int) -> None:
-    """Git merges them without a conflict, and what comes of it is what both branches meant."""
-    history = large_history(seed)
-    driven.diverge(history)
-    done = driven.merge()
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    expected = merged(history.base, history.ours, history.theirs)
-    assert driven.locked == expected.lockfile
-    assert driven.git("status", "--porcelain").stdout == ""
-    assert (NAME in done.stderr) == bool(expected.rechecked or expected.revived)
 
 
 def test_a_rebase(driven: Repository) -> None:
@@ -201,6 +117,44 @@ def archive() -> Iterator[Sandbox]:
     """The stand-in, for all tests here."""
     with Sandbox() as sandbox:
         yield sandbox
+
+
+ABOVE, NEW = "a_cal.fits", "b_cal.fits"
+CLEAN = History(
+    Lockfile.of([product(ABOVE)]),
+    Lockfile.of([product(ABOVE), product(NEW)]),
+    Lockfile.of([product(ABOVE, 1), product(NEW)]),
+)
+"""Both branches lock the same new product, and one of them has what stands above it in a new version."""
+
+
+def test_a_merge_that_git_takes_for_clean(repository: Repository) -> None:
+    """Without the driver git puts a product in twice and says nothing; all refuse that, and the merge can be undone."""
+    repository.diverge(CLEAN)
+    alone = repository.merge()
+    text = repository.lockfile.read_text(encoding="utf-8")
+    refused = [repository.jwstsync(*command) for command in (("lock", "check"), ("apply", "-y"))]
+
+    assert (alone.returncode, "<<<<<<<" in text, text.count(f'/{NEW}"\npath')) == (0, False, 2)
+    assert [one.returncode for one in refused] == [2, 2]
+    assert all("expected each uri once" in one.stderr for one in refused)
+
+    repository.git("reset", "--quiet", "--hard", "ORIG_HEAD")
+    assert repository.jwstsync("init", "--git").returncode == 0
+    assert repository.merge().returncode == 0
+    assert repository.locked == CLEAN.theirs
+
+
+def test_a_branch_that_is_brought_up_to_date_first(driven: Repository) -> None:
+    """Where the other branch was merged into it with the driver, a merge on a host that has none has nothing to do."""
+    driven.diverge(CLEAN)
+    driven.git("checkout", "--quiet", "theirs")
+    assert driven.git("merge", "--quiet", "--no-edit", "ours", check=False).returncode == 0
+    driven.git("config", "--remove-section", "merge.jwstsync")
+    driven.git("checkout", "--quiet", "ours")
+
+    assert driven.merge("-c", "merge.ff=false").returncode == 0
+    assert driven.locked == CLEAN.theirs
 
 
 OBSERVATION = 'observations = {{ obs_id = "jw02733-o002_t001_miri_f1130w" }}\n'
