@@ -308,10 +308,18 @@ class _Call:
         if remaining is not None and not stopped:
             self._output.message(remaining)
         if code is ExitCode.PRODUCTS_FAILED:
-            self._output.message("what failed is tried again by: jwstsync apply")
+            self._output.message(f"what failed is tried again by: {self._same_call()}")
         tell_report(report, code)
         self._output.end(code)
         return code
+
+    def _same_call(self) -> str:
+        """The command that goes on with this run, and may change no more than it could."""
+        import shlex
+
+        mode = self._choices.mode.value
+        words = [self._plan_file] if self._plan_file else [] if mode == "default" else [f"--{mode}"]
+        return shlex.join(["jwstsync", "apply", *words])
 
 
 def _expected(run: Run, limit: int | None) -> tuple[int, int]:

@@ -173,6 +173,17 @@ def test_locked_refuses_a_change(desk: Desk, archive: Sandbox) -> None:
     assert desk.snapshot() == before
 
 
+@pytest.mark.parametrize("arguments", [("--frozen",), ("--locked",), ("plan.json",)])
+def test_what_failed_is_tried_again_as_it_was(clone: Desk, archive: Sandbox, arguments: tuple[str, ...]) -> None:
+    """The call that is named may change no more than the one that failed."""
+    clone.call("plan", "--out", "plan.json")
+    archive.fault = no_download_of(CAL)
+    applied = clone.call("apply", *arguments)
+
+    assert applied.code == ExitCode.PRODUCTS_FAILED
+    assert applied.err.splitlines()[-1] == f"what failed is tried again by: jwstsync apply {arguments[0]}"
+
+
 def test_one_failure_stops_nothing(desk: Desk, archive: Sandbox) -> None:
     """The others are fetched; the failed product is named with the reason, and the next run gets it."""
     archive.fault = no_download_of(CAL)

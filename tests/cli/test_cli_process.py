@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 import tomli
 
 from jwstsync.errors import ExitCode
-from tests.cli.archive import DOWNLOAD, INVOKE, SIZE, Held
+from jwstsync.sandbox import Sandbox
+from tests.cli.archive import DOWNLOAD, FIRST, INVOKE, SIZE, Held, catalogue
 from tests.cli.calls import ONE, Called, Desk, ended
-
-if TYPE_CHECKING:
-    from jwstsync.sandbox import Sandbox
 
 ONE_BY_ONE = ONE.replace("[[proposal]]", "[limits]\nconnections = 1\n\n[[proposal]]")
 STOPS = [(signal.SIGINT, ExitCode.INTERRUPTED, "interrupted"), (signal.SIGTERM, ExitCode.TERMINATED, "terminated")]
+PIPE = 1 << 16
+"""Bytes that a pipe of Linux holds."""
 HEAVY = {"astroquery", "astropy", "numpy", "aiohttp"}
 LISTING = """
 import sys
@@ -216,6 +215,25 @@ def test_the_first_line_is_enough(full: Desk) -> None:
     piped = full.shell('set -o pipefail; "$@" | head -1', "plan", "--frozen")
 
     assert piped == Called(ExitCode.OK, "jwstsync plan: 1 proposal, 4 products locked\n", "")
+
+
+def test_the_first_of_many_lines_is_enough(bare: Desk) -> None:
+    """Also where the reader goes while most is still to be written, more than a pipe holds; and a run goes on."""
+    bare.write(ONE.replace("[[proposal]]", "[limits]\nconnections = 8\n\n[[proposal]]"))
+    with Sandbox(catalogue=catalogue(more=150)) as archive:
+        bare.set(JWSTSYNC_ARCHIVE_URL=archive.url)
+        planned = bare.shell('set -o pipefail; "$@" | head -1', "plan", "--json")
+        searched = bare.shell('set -o pipefail; "$@" | head -1', "search", str(FIRST), "--products")
+        nobody = unread(bare, "search", str(FIRST), "--json")
+        applied = bare.shell('set -o pipefail; "$@" | head -1', "apply", "--json")
+    size = len(bare.call("plan", "--frozen", "--json", "-v").out)
+
+    assert size > PIPE
+    assert planned == Called(ExitCode.OK, "{\n", "")
+    assert (searched.code, searched.out[:14], searched.err) == (ExitCode.OK, f"proposal {FIRST}:", "")
+    assert nobody == Called(ExitCode.OK, "", "")
+    assert (applied.code, applied.out.count("\n"), applied.err) == (ExitCode.OK, 1, "")
+    assert len(there(bare)) == 154
 
 
 @pytest.mark.parametrize("closing", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
