@@ -114,7 +114,7 @@ def test_a_name_helps_to_choose(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_in_a_real_shell(folder: Path) -> None:
-    """As the README has it, bash completes by what the command itself gives."""
+    """As the guide has it, bash completes by what the command itself gives."""
     bash = shutil.which("bash")
     assert bash is not None
     command = folder / "bin" / "jwstsync"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parents[2]
 README = (HERE / "README.md").read_text(encoding="utf-8")
+PAGES = sorted({HERE / "README.md", HERE / ".github" / "CONTRIBUTING.md", *(HERE / "examples").rglob("*.md")})
 EXAMPLES = sorted(path.parent.name for path in (HERE / "examples").glob("*/jwstsync.toml"))
 
 
@@ -113,12 +114,19 @@ def test_readme_pipeline_runs(example: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(list((example / "mastDownload").rglob("*.fits"))) == 5
 
 
-def test_every_command_is_in_the_readme() -> None:
-    """A command that nobody can find is of no use."""
-    assert [name for name in command.commands if f"`jwstsync {name}" not in README] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HERE)))
+def test_pages_name_what_there_is(page: Path) -> None:
+    """Each command on a page is one, and each of its links leads to a file, and a heading, of the repository."""
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"`jwstsync ([a-z]+)", text)) <= set(command.commands)
+    links = [link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    targets = [((page.parent / name) if name else page, anchor) for name, _, anchor in links]
+    assert [
+        target for target, anchor in targets if not target.exists() or (anchor and anchor not in headings(target))
+    ] == []
 
 
-def test_notebook_names_commands_that_exist() -> None:
-    """Each command beside a step of the notebook is one."""
-    text = (HERE / "examples" / "notebook.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"`jwstsync (\w+)", text)) <= set(command.commands)
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
