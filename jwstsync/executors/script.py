@@ -28,13 +28,16 @@ _SHARES = 5  # no batch is more than this part of what is left
 _PLACEHOLDER = re.compile(r"@([a-z]+)@")
 
 
-def script_text(fetches: Sequence[Fetch], *, archive_url: str, root: str, shows_token: bool = True) -> str:
+def script_text(
+    fetches: Sequence[Fetch], *, archive_url: str, root: str, lockfile: str, shows_token: bool = True
+) -> str:
     """The text of a script that carries out these fetches, and nothing else; the same for the same fetches.
 
     Args:
         fetches: What it is to fetch, in this order.
         archive_url: The server, such as https://mast.stsci.edu.
         root: The manifest's root, relative to the folder that the script will be run in.
+        lockfile: The name that stands for the lockfile in notes of what the script puts in place.
         shows_token: Whether the server may see the token; else only who runs the script can say so.
 
     Raises:
@@ -46,6 +49,7 @@ def script_text(fetches: Sequence[Fetch], *, archive_url: str, root: str, shows_
         kinds.add("sha256")  # tells whether what stands there is the old version
     values = {
         "archive": shlex.quote(checked_url(archive_url)),
+        "lockfile": shlex.quote(clean("lockfile", lockfile)),
         "root": shlex.quote(clean("root", root)),
         "count": str(len(fetches)),
         "stranger": "" if shows_token else "yes",

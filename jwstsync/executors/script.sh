@@ -19,6 +19,7 @@ export LC_ALL=C      # names and bytes are taken as they are
 archive=@archive@
 root=@root@
 count=@count@
+lockfile=@lockfile@ # a name for the one that this was written for
 stranger=@stranger@ # whether the archive is none of MAST's hosts, and nobody has said that it may see the token
 sums=@sums@ # which kinds of checksums the table has
 
@@ -768,7 +769,7 @@ alone() { # whether the script was killed, and this worker is left of it
 work() { # as worker number $1
     mine=$1
     trap stop_worker TERM
-    : >"$run/outcome.$mine"
+    printf 'of\t%s\n' "$lockfile" >"$run/outcome.$mine"
     walk settle 3<"$run/table"
 }
 
@@ -799,8 +800,12 @@ dead() { # whether a process that was killed is still counted: a container may h
     case $(cat "/proc/$1/stat" 2>/dev/null) in *') Z '*) ;; *) return 1 ;; esac
 }
 
-salvage() { # from the folder of a run: parts that can be gone on with
-    local part
+salvage() { # from the folder of a run: parts that can be gone on with, and notes of what it put in place
+    local part noted=$root/.jwstsync/fetched
+    for part in "$1"/outcome.*; do # as it is, with its time: by it the next run of jwstsync knows these files again
+        grep -q "^done$tab" "$part" 2>/dev/null || continue
+        mkdir -p "$noted" && mv -f "$part" "$noted/${1##*/run.}.${part##*.}"
+    done
     for part in "$1"/*.part; do
         [ ! -s "$part" ] || mv -f "$part" "${part%.part}.etag" "${part%.part}.head" "$stash/" 2>/dev/null
     done

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from jwstsync.core.offers import Left
 from jwstsync.executors import disk_cause
 from jwstsync.store.commit import landing_in_place, landing_of_part
 from jwstsync.store.formats import format_problem
+from jwstsync.store.origins import Origins
 from jwstsync.store.record import ADOPTED, WRITTEN
 from jwstsync.store.sources import Brought, SourceError, Way, bring, check_unchanged
 from jwstsync.sync.fetching import size_questions
@@ -80,6 +81,7 @@ class Adopting:
         self._committer = committer
         self._terms = terms
         self._feedback = feedback
+        self._origins = Origins(tree, committer.lockfile_name)
         self._questions: SizeQuestions | None = None
         self._stopping = False
 
@@ -144,7 +146,12 @@ class Adopting:
         except OSError:  # gone meanwhile, say
             return None
         self._feedback.hashed(digest.size)
-        return self._recorded(action, lambda: landing_in_place(place, _locked(action, digest), digest))
+
+        def landing() -> Landing:
+            found = landing_in_place(place, _locked(action, digest), digest)
+            return replace(found, origin=self._origins.of(action.path, digest.sha256, found.mtime_ns))
+
+        return self._recorded(action, landing)
 
     def _is_stopping(self) -> bool:
         return self._stopping

@@ -16,8 +16,9 @@ from jwstsync.store.files import disk_errors
 from jwstsync.store.fold import fold, lockfile_name, recover, remember, with_room
 from jwstsync.store.journal import Journal, journal_folder
 from jwstsync.store.lockfiles import lockfile_digest, read_lockfile, read_resolved
+from jwstsync.store.origins import Origins
 from jwstsync.store.parts import Parts
-from jwstsync.store.record import ADOPTED, Entry, read_record
+from jwstsync.store.record import Entry, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,6 +58,7 @@ class Recording:
             self.lockfile, self._digest, self.merge = read_resolved(lockfile)
         self._suspects = tree.suspects()  # which the plan hashes; what is noted later, it knows nothing of
         self._name = lockfile_name(tree, lockfile)
+        self._origins = Origins(tree, self._name)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         self.committer = Committer(tree, self._new_journal(), self._name, tree.state_folder / TRASH / stamp)
         self._parts = Parts(tree.parts_folder)
@@ -153,6 +155,10 @@ class Recording:
             self.committer.journal.remove()
         return folded
 
+    def forget_scripts(self) -> None:
+        """Clears away what scripts noted of the files that they brought, once all of these are recorded."""
+        self._origins.forget_notes()
+
     def _is_folded(self) -> bool:
         return 0 < self._folded == len(self.committer.lines) and lockfile_digest(self._path) == self._digest
 
@@ -170,5 +176,5 @@ class Recording:
                     mtime_ns=present.mtime_ns,
                     sha256=locked.sha256,
                     md5=present.md5 or "",
-                    origin=ADOPTED,
+                    origin=self._origins.of(action.path, locked.sha256, present.mtime_ns),
                 )

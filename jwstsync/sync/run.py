@@ -259,6 +259,7 @@ class Run:
             clear_scripts(self._tree.state_folder)
         if self._begun and all(result.outcome in {"done", "withheld"} for result in self._results):
             Parts(self._tree.parts_folder).sweep()
+            self._recording.forget_scripts()
         said = closing_warnings(self.plan, self._results, self._manifest, self._trust, begun=self._begun)
         for warning in said:
             self._feedback.warn(warning)

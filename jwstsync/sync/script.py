@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from jwstsync.executors.aria2 import aria2_problem, aria2_text
 from jwstsync.executors.script import script_text
 from jwstsync.store.files import disk_errors, write_whole
+from jwstsync.store.fold import lockfile_name
+from jwstsync.store.journal import lockfile_key
+from jwstsync.store.tree import Tree
 from jwstsync.sync.planning import Mode, check_locked
 from jwstsync.sync.token import may_see_token
 
@@ -85,8 +88,18 @@ def _script(manifest: Manifest, actions: Sequence[Action], form: Form, *, shows_
     if form is Form.ARIA2:
         text = aria2_text(fetches, archive_url=url, root=root)
     else:
-        text = script_text(fetches, archive_url=url, root=root, shows_token=shows_token)
+        text = script_text(
+            fetches,
+            archive_url=url,
+            root=root,
+            lockfile=lockfile_key(_lockfile_name(manifest)),
+            shows_token=shows_token,
+        )
     return Script(text, len(fetches), left_out)
+
+
+def _lockfile_name(manifest: Manifest) -> str:
+    return lockfile_name(Tree(Path(manifest.root)), Path(manifest.lockfile))
 
 
 def _root(manifest: Manifest) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BASH = os.environ.get("SCRIPT_BASH") or shutil.which("bash") or "bash"  # another one can be had: see CONTRIBUTING.md
 PATIENCE = 30  # seconds, for what comes at once unless something is broken
 SCRIPT = "get products.sh"
+LOCKFILE = "0123456789abcdef"
 ROOT = "mast Down'load $HOME"
 NAME = "image_cal.fits"
 _NOTED = """#!/bin/sh
@@ -194,7 +195,7 @@ class Host:
 
     def write(self, fetches: Sequence[Fetch], url: str, *, shows_token: bool = True) -> None:
         """Writes the script of these fetches."""
-        text = script_text(fetches, archive_url=url, root=ROOT, shows_token=shows_token)
+        text = script_text(fetches, archive_url=url, root=ROOT, lockfile=LOCKFILE, shows_token=shows_token)
         (self.folder / SCRIPT).write_text(text, encoding="utf-8")
 
     def start(self, *options: str) -> subprocess.Popen[str]:
@@ -240,6 +241,17 @@ class Host:
         root = self.folder / ROOT
         found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
         return {str(path) for path in found if path.parts[0] != ".jwstsync"}
+
+    def left_behind(self) -> list[Path]:
+        """What is left below the state folder but for notes of what was put in place."""
+        return [path for path in self.state.parent.iterdir() if path.name != "fetched"]
+
+    def noted_products(self) -> list[str]:
+        """The paths that these notes have for the lockfile of the script, in order."""
+        notes = [path.read_text(encoding="utf-8").splitlines() for path in self.state.parent.glob("fetched/*")]
+        assert {note[0] for note in notes} == {f"of\t{LOCKFILE}"}
+        lines = [line for note in notes for line in note]
+        return sorted(line.removeprefix("done\t") for line in lines if line.startswith("done\t"))
 
     def trash(self) -> list[bytes]:
         """The contents of what was put aside."""

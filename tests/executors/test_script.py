@@ -21,7 +21,7 @@ from jwstsync.errors import UnsafeNameError, UsageError
 from jwstsync.executors.script import script_text
 from jwstsync.sandbox import TOKEN
 from jwstsync.store.formats import format_problem
-from tests.executors.script_host import BASH, ROOT, SCRIPT, Host, archive, fetch_of
+from tests.executors.script_host import BASH, LOCKFILE, ROOT, SCRIPT, Host, archive, fetch_of
 
 if TYPE_CHECKING:
     from jwstsync.core.fetch import Fetch
@@ -67,11 +67,11 @@ def host(tmp_path: Path) -> Host:
 
 def text_of(*fetches: Fetch) -> str:
     """The script of these fetches, from an archive that nobody asks."""
-    return script_text(fetches, archive_url=URL, root=ROOT)
+    return script_text(fetches, archive_url=URL, root=ROOT, lockfile=LOCKFILE)
 
 
 def test_brings_every_product_with_its_bytes(host: Host) -> None:
-    """A script brings every product, whatever is known of it, and leaves nothing else behind."""
+    """A script brings every product, whatever is known of it, and leaves nothing else behind but notes of them."""
     with archive(*NAMES, "image_i2d.fits") as sandbox:
         content = {name: sandbox.content(name) for name in (*NAMES, "image_i2d.fits")}
         fetches = [fetch_of(name, content[name]) for name in NAMES]
@@ -83,7 +83,8 @@ def test_brings_every_product_with_its_bytes(host: Host) -> None:
         assert ran.stderr.splitlines()[-1] == "done 5, skipped 0, failed 0, not tried 0"
         assert {host.place(fetch).name: host.place(fetch).read_bytes() for fetch in fetches} == content
         assert host.products() == {fetch.path for fetch in fetches}
-        assert not list(host.state.parent.iterdir())
+        assert host.noted_products() == sorted(fetch.path for fetch in fetches)
+        assert not host.left_behind()
 
 
 def test_asks_for_nothing_when_run_again(host: Host) -> None:
@@ -411,7 +412,7 @@ def test_same_fetches_make_the_same_text() -> None:
     """The text depends on the fetches, the archive and the root alone."""
     one, two = fetch_of("one.fits", b"1", md5=True), fetch_of("two.fits", b"2", pinned=True)
     assert text_of(one, two) == text_of(one, two) != text_of(two, one)
-    assert script_text([one, two], archive_url=f"{URL}/", root=ROOT) == text_of(one, two)
+    assert script_text([one, two], archive_url=f"{URL}/", root=ROOT, lockfile=LOCKFILE) == text_of(one, two)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\x00b", "a\x7fb", "a\u2028b", "a\ud800b"])
@@ -423,9 +424,9 @@ def test_control_characters_are_refused(name: str) -> None:
         with pytest.raises(UsageError, match="expected no control characters"):
             text_of(replace(good, wanted=wanted))
     with pytest.raises(UsageError, match="expected no control characters"):
-        script_text([good], archive_url=URL, root=name)
+        script_text([good], archive_url=URL, root=name, lockfile=LOCKFILE)
     with pytest.raises(UsageError, match="expected no control characters"):
-        script_text([good], archive_url=URL + name, root=ROOT)
+        script_text([good], archive_url=URL + name, root=ROOT, lockfile=LOCKFILE)
 
 
 @pytest.mark.parametrize(
@@ -434,7 +435,7 @@ def test_control_characters_are_refused(name: str) -> None:
 def test_odd_archives_are_refused(url: str) -> None:
     """An archive has a web address, without anything that curl could misread."""
     with pytest.raises(UsageError, match="expected http"):
-        script_text([], archive_url=url, root=ROOT)
+        script_text([], archive_url=url, root=ROOT, lockfile=LOCKFILE)
 
 
 @pytest.mark.parametrize("md5", ["x" * 32, "a" * 31, "A" * 32, ""])

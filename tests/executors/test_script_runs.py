@@ -195,7 +195,7 @@ def test_is_killed_without_harm(host: Host, sandbox: Sandbox, *, locked: bool) -
     held.release()
     assert host.run().returncode == 0
     assert host.place(fetch).read_bytes() == sandbox.content(NAME)
-    assert not list(host.state.parent.iterdir())
+    assert not host.left_behind()
 
 
 def test_only_one_run_at_a_time(host: Host, sandbox: Sandbox) -> None:
