@@ -27,7 +27,8 @@ most_tries=5      # of each product
 longest_pause=600 # seconds; who is asked to wait longer had better be run again later
 redirects=5
 patience=3 # products in a row that the archive did not answer for, before a worker gives up
-tab=$'\t' newline=$'\n'
+tab=$'\t' newline=$'\n' blanks=$' \t\r\n'
+an_error="is an error of the archive's"
 
 token=${MAST_API_TOKEN-}
 unset MAST_API_TOKEN # from here on curl alone learns it, on its standard input
@@ -244,8 +245,11 @@ formed() { # whether file $1, of $2 bytes, is what the product's name says; else
         *.json) formed_json "$1" ;;
         *.html | *.htm | *.xml) ;;
         *)
+            start_of "$1"
+            why=$an_error
+            ! error "$start" || return
             why="is a web page"
-            ! page "$1"
+            ! page "$start"
             ;;
     esac
 }
@@ -254,11 +258,22 @@ formed_json() {
     start_of "$1"
     case $start in '{'* | '['*) ;; *) return 1 ;; esac
     case $(end_of "$1") in '}' | ']') ;; *) return 1 ;; esac
+    why=$an_error
+    case $name in
+        *_asn.json)
+            why="is no association: it has no products"
+            grep -q '"products"[[:space:]]*:' "$1"
+            ;;
+        *) ! error "$start" || grep -q '"products"[[:space:]]*:' "$1" ;;
+    esac
 }
 
-page() {
-    start_of "$1"
-    case $start in '<'[a-z!?]*) ;; *) return 1 ;; esac
+page() { # whether the file that starts with $1 is one
+    case $1 in '<'[a-z!?]*) ;; *) return 1 ;; esac
+}
+
+error() { # whether the file that starts with $1 is what MAST answers to a bad query, with status 200 or another one
+    case ${1//[$blanks]/} in '{"status":"error"'*) ;; *) return 1 ;; esac
 }
 
 find_missing() { # the products of the batch that are not in their places, or not whole

@@ -1,4 +1,4 @@
-"""Whether a file is what its name says: an HTML page is never a product.
+"""Whether a file is what its name says: an HTML page is never a product, nor is an error document of the archive.
 
 A format signature tells a product from an error page or a torn body; it does not tell whether the bytes are right.
 """
@@ -24,6 +24,10 @@ _MAGIC = {
     ".ecsv": b"# %ECSV",  # its first line; Astropy Proposal for Enhancement 6
 }
 _PAGE_START = re.compile(rb"[\xef\xbb\xbf\s]*<[a-z!?]", re.IGNORECASE)  # a tag or comment: no table of numbers has one
+_ERROR_START = re.compile(
+    rb"[\xef\xbb\xbf\s]*\{\s*\"status\"\s*:\s*\"error\"", re.IGNORECASE
+)  # MAST's answer to a bad query
+_AN_ERROR = "is an error of the archive's"
 _LARGEST_JSON = 64 << 20  # bytes; associations are some kB, and what is larger is not parsed to tell
 
 
@@ -61,21 +65,29 @@ def open_file_problem(descriptor: int, name: str, size: int) -> str | None:
     if suffix == ".fits" and size % FITS_BLOCK:
         return f"is not whole FITS: {size} bytes are no multiple of {FITS_BLOCK}"
     if suffix == ".json":
-        return _json_problem(descriptor, size)
+        return _json_problem(descriptor, size, is_association=name.lower().endswith("_asn.json"))
     return _page_problem(start, suffix)
 
 
-def _json_problem(descriptor: int, size: int) -> str | None:
+def _json_problem(descriptor: int, size: int, *, is_association: bool) -> str | None:
     if size > _LARGEST_JSON:
         return None
     try:
-        json.loads(os.pread(descriptor, size, 0))
+        document = json.loads(os.pread(descriptor, size, 0))
     except (ValueError, RecursionError) as error:
         return f"is not JSON: {error}"
-    return None
+    known = document if isinstance(document, dict) else {}
+    if "products" in known:  # the one key that every association has, by the schemas of STScI's jwst package
+        return None
+    if is_association:
+        return "is no association: it has no products"
+    is_error = str(known.get("status")).lower() == "error"
+    return f"{_AN_ERROR}: {known.get('msg')!r:.200}" if is_error else None
 
 
 def _page_problem(start: bytes, suffix: str) -> str | None:
     if suffix in {".html", ".htm", ".xml"}:
         return None
+    if _ERROR_START.match(start):
+        return _AN_ERROR
     return "is a web page" if _PAGE_START.match(start) else None

@@ -350,8 +350,14 @@ def test_tells_formats_as_the_store_does(host: Host) -> None:
         "cut.fits": fits[:-1],
         "open.json": b'{"a": [1',
         "padded.json": b" {} " + b" " * 999,
+        "error.json": b'\xef\xbb\xbf {\n\t"status" : "error", "msg": "no such file"}',
+        "complete.json": b'{"status": "COMPLETE"}',
+        "error.csv": b'{"status":"ERROR"}',
+        "bare_asn.json": b'{"message": "Forbidden"}',
+        "ERROR_ASN.JSON": b'{"status": "ERROR"}',
+        "good_asn.json": b'{"degraded_status": "none", "asn_type": "image3", "products": [{}]}',
     }
-    contents |= {"plain.csv": b"a,b\n", "error.csv": b"<Error>denied", "empty.csv": b"", "none": b"<html>"}
+    contents |= {"plain.csv": b"a,b\n", "denied.csv": b"<Error>denied", "empty.csv": b"", "none": b"<html>"}
     fetches = [fetch_of(name, content, path=name) for name, content in contents.items()]
     host.write(fetches, URL)
     (host.folder / ROOT).mkdir()
@@ -359,7 +365,7 @@ def test_tells_formats_as_the_store_does(host: Host) -> None:
         host.place(fetch).write_bytes(contents[fetch.path])
     wrong = [fetch.path for fetch in fetches if format_problem(host.place(fetch), fetch.path)]
     assert host.run("-n").stdout.splitlines() == wrong
-    assert len(wrong) == 16
+    assert len(wrong) == 20
 
 
 def test_passes_the_linters(tmp_path: Path) -> None:

@@ -135,6 +135,19 @@ def test_a_web_page_is_no_product(host: Host, name: str, why: str) -> None:
         assert host.run().returncode == 0
 
 
+@pytest.mark.parametrize(("name", "why"), [("jw1_asn.json", "is no association"), ("pool.csv", "is an error of the")])
+def test_an_error_document_is_no_product(host: Host, name: str, why: str) -> None:
+    """An answer of the archive's that is only about an error, with status 200, never gets a final name either."""
+    error = {"status": "ERROR", "msg": "No such file"}
+    with archive(name) as sandbox:
+        sandbox.fault = first(2, lambda: web.json_response(error))
+        failed = host.fetch(fetch_of(name, size=40), sandbox)
+        assert failed.returncode == 1
+        assert why in failed.stderr
+        assert host.products() == set()
+        assert host.run().returncode == 0
+
+
 def test_an_empty_answer_is_no_product(host: Host) -> None:
     """An answer without a byte never gets a final name, also where any text would do."""
     with archive("table.csv") as sandbox:

@@ -31,6 +31,10 @@ GOOD = [
     ("a.png", PNG),
     ("a.json", b'{"products": []}'),
     ("a.json", b"\xef\xbb\xbf[1]"),
+    ("a.json", b'{"status": "COMPLETE", "msg": ""}'),
+    ("a.json", b'{"catalog": {"status": "ERROR"}, "status": 3}'),
+    ("a.json", b'{"status": "error", "products": []}'),
+    ("jw1_asn.json", b'{"degraded_status": "none", "asn_type": "image3", "products": [{"name": "a", "members": []}]}'),
     ("a.ecsv", ECSV),
     ("a.csv", b"fileSetName,obs\n"),
     ("a.csv", b"<5,>7\n"),
@@ -59,6 +63,15 @@ BAD = [
     ("a.json", b"\xff\xfe\xff", "is not JSON: "),
     ("a.json", b"Access Denied", "is not JSON: "),
     ("a.json", b"[" * 100_000, "is not JSON: "),
+    (
+        "a.json",
+        b'{"status": "ERROR", "msg": "No such \\u001b file"}',
+        r"is an error of the archive's: 'No such \x1b file'",
+    ),
+    ("a.json", b' {"msg": 1, "status":"error"} ', "is an error of the archive's: 1"),
+    ("jw1_asn.json", b'{"status": "ERROR"}', "is no association: it has no products"),
+    ("JW1_ASN.JSON", b'{"message": "Forbidden"}', "is no association: it has no products"),
+    ("jw1_asn.json", b'["products"]', "is no association: it has no products"),
     ("a.ecsv", HTML, "is not ECSV: it begins with b'<!DOCTYPE html>"),
     ("a.ecsv", b"label flux\n", "is not ECSV"),
     ("a.csv", b"<!-- x --><html>", "is a web page"),
@@ -69,6 +82,7 @@ BAD = [
     ("a.csv", b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "is a web page"),
     ("a.csv", b"<Error><Code>NoSuchKey</Code></Error>", "is a web page"),
     ("a", HTML, "is a web page"),
+    ("pool.csv", b'\r\n{ "status": "ERROR", "msg": "gone"}', "is an error of the archive's"),
 ]
 
 

@@ -189,14 +189,16 @@ def test_of_several_candidates_the_fitting_one_is_taken(place: Place, old: Elsew
 def test_no_page_is_taken_for_a_product(place: Place, tmp_path: Path) -> None:
     """Where neither size nor checksum is known, a file still has to be what its name says."""
     name = "t_asn.json"
-    place.archive.add(Product(name, b"{}", states_size=False))
+    place.archive.add(Product(name, b'{"products": []}', states_size=False))
     elsewhere = Elsewhere(tmp_path / "old")
     elsewhere.put(f"0/{name}", b"<html>")
-    elsewhere.put(f"1/{name}", b'{"asn": 1}')
+    elsewhere.put(f"1/{name}", b'{"status": "ERROR"}')
+    elsewhere.put(f"2/{name}", b'{"products": []}')
     report = place.apply(adopt_from=[elsewhere.folder])
 
-    assert place.files[name] == b'{"asn": 1}'
-    assert "is not JSON" in report.left[0].why
+    assert place.files[name] == b'{"products": []}'
+    assert ["is not JSON" in left.why for left in report.left] == [True, False]
+    assert report.left[1].why == "is no association: it has no products"
 
 
 # --- rights and limits
