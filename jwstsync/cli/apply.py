@@ -177,13 +177,13 @@ class _Call:
         check_folder(target)
 
     def _write_script(self, target: str, form: str) -> int:
-        from jwstsync.sync.planning import named, plan
+        from jwstsync.sync.planning import named
         from jwstsync.sync.report import plan_exit_codes
-        from jwstsync.sync.script import STDOUT, Form, write_script
+        from jwstsync.sync.script import STDOUT, Form, plan_of_script, write_script
 
         with session_of(self._context) as session:
             self._open_plan(session)
-            found = plan(
+            found = plan_of_script(
                 session.manifest,
                 self._choices.mode,
                 allow_empty=self._choices.allow_empty,
@@ -193,7 +193,8 @@ class _Call:
             self._check_plan(found)
             self._output.planned(found)
             warn_of(self._output, found, locked=self._locked)
-            warn_of_access(self._output, found)
+            if session.manifest.archive.exclusive_access != "error":
+                warn_of_access(self._output, found)
             mode, named_archive = self._choices.mode, session.settings.archive_url
             script = write_script(session.manifest, found, mode, target, Form(form), named_archive=named_archive)
         if target == STDOUT:

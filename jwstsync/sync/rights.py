@@ -14,6 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jwstsync.core.plan import Action, Plan
+    from jwstsync.sync.planning import Question
+    from jwstsync.sync.token import Token
+
+
+def refused_rights(plan: Plan, question: Question, token: Token, now: float) -> str | None:
+    """What a token gives no right to, where all has to come or nothing; the archive is asked. Else None.
+
+    Args:
+        plan: What there is to fetch.
+        question: What was asked for it.
+        token: The token, which is not looked for here.
+        now: The time, an MJD.
+    """
+    archive = question.manifest.archive
+    found = token.find() if token.sought else None
+    if found is None or archive.exclusive_access != "error":
+        return None
+    question.feedback.phase(f"asking {archive.url} for the exclusive products")
+    return rights_problem(plan, lambda uri: question.refusal(uri, found), now)
 
 
 def rights_problem(plan: Plan, refusal: Callable[[str], str | None], now: float) -> str | None:

@@ -32,7 +32,7 @@ from jwstsync.sync.pruning import pruned
 from jwstsync.sync.recording import Recording
 from jwstsync.sync.report import Report, Result, report_of
 from jwstsync.sync.results import Results
-from jwstsync.sync.rights import rights_problem
+from jwstsync.sync.rights import refused_rights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -129,11 +129,9 @@ class Run:
 
     def _check_rights(self) -> None:
         """Where all has to come or nothing, has the archive asked once for each proposal's exclusive products."""
-        token = self._token.find() if self._token.sought else None
-        if self._rights_are_checked or token is None or self._manifest.archive.exclusive_access != "error":
+        if self._rights_are_checked:
             return
-        self._feedback.phase(f"asking {self._manifest.archive.url} for the exclusive products")
-        problem = rights_problem(self.plan, lambda uri: self._question.refusal(uri, token), self._clock.mjd())
+        problem = refused_rights(self.plan, self._question, self._token, self._clock.mjd())
         if problem is not None:
             raise TokenError(problem)
         self._rights_are_checked = True

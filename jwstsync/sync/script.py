@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstsync.errors import TokenError
 from jwstsync.executors.aria2 import aria2_problem, aria2_text
 from jwstsync.executors.script import script_text
 from jwstsync.store.files import disk_errors, write_whole
 from jwstsync.store.fold import lockfile_name
 from jwstsync.store.journal import lockfile_key
+from jwstsync.store.lockfiles import read_lockfile
 from jwstsync.store.tree import Tree
-from jwstsync.sync.planning import Mode, check_locked
+from jwstsync.sync.clock import Clock
+from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked
+from jwstsync.sync.rights import refused_rights
 from jwstsync.sync.token import may_see_token
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from jwstsync.core.fetch import Fetch
     from jwstsync.core.manifest import Manifest
     from jwstsync.core.plan import Action, Plan
+    from jwstsync.settings import Settings
+    from jwstsync.sync.feedback import Feedback
 
 STDOUT = "-"
 
@@ -49,6 +55,28 @@ class Script:
     left_out: Mapping[str, Sequence[Action]]
 
 
+def plan_of_script(
+    manifest: Manifest, mode: Mode, *, allow_empty: bool, feedback: Feedback, settings: Settings
+) -> Plan:
+    """What there is to fetch, as `plan` has it; and what can not be had of it is found out as it is before a run.
+
+    Args:
+        manifest: What is wanted.
+        mode: Whether the archive is asked.
+        allow_empty: Believe a proposal that had products and now lists none.
+        feedback: Who is told how it goes on.
+        settings: Where a token is found and answers are kept.
+
+    Raises:
+        JwstsyncError: The archive can not be asked, or a file not be read.
+    """
+    check_frozen(manifest, mode)
+    question = Question(manifest, mode, allow_empty, None, feedback, settings)
+    found, token = question.answer(Tree(Path(manifest.root)), read_lockfile(Path(manifest.lockfile))[0])
+    problem = found.access_problem or refused_rights(found, question, token, Clock().mjd())
+    return replace(found, access_problem=problem)
+
+
 def write_script(
     manifest: Manifest, plan: Plan, mode: Mode, target: str, form: Form = Form.BASH, *, named_archive: str | None = None
 ) -> Script:
@@ -63,10 +91,13 @@ def write_script(
         named_archive: The server that the user, not the manifest, has named; it may see the token, as MAST may.
 
     Raises:
-        JwstsyncError: The lockfile would change and must not, or the file can not be written.
+        JwstsyncError: The lockfile would change and must not, something can not be had and ``exclusive_access =
+            "error"``, or the file can not be written.
     """
     if mode is Mode.LOCKED:
         check_locked(plan)
+    if plan.access_problem and manifest.archive.exclusive_access == "error":
+        raise TokenError(plan.access_problem)
     script = _script(manifest, plan.transfers, form, shows_token=may_see_token(manifest.archive.url, named_archive))
     if target != STDOUT:
         with disk_errors("script"):

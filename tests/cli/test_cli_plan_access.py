@@ -8,10 +8,12 @@ import pytest
 
 from jwstsync.errors import ExitCode
 from jwstsync.sandbox import EXPIRED_TOKEN, TOKEN
-from tests.cli.archive import EXCLUSIVE, product_name
+from tests.cli.archive import EXCLUSIVE, no_download_of, product_name
+from tests.cli.calls import Called
 from tests.cli.test_cli_exit_codes import with_access
 
 if TYPE_CHECKING:
+    from jwstsync.sandbox import Sandbox
     from tests.cli.calls import Desk
 
 NAME = product_name(EXCLUSIVE, "i2d")
@@ -34,12 +36,37 @@ def test_a_plan_says_what_apply_will_say(desk: Desk, access: str, said: str) -> 
     assert (applied.code, applied.err) == (ExitCode.TOKEN, f"jwstsync: {said}\n")
 
 
-@pytest.mark.parametrize("access", ["fetch", "error"])
-def test_a_script_that_leaves_them_says_so(desk: Desk, access: str) -> None:
+def test_a_script_that_leaves_them_says_so(desk: Desk) -> None:
     """Whoever takes a script to another host learns here what it will not fetch."""
-    desk.write(with_access(access))
+    desk.write(with_access("fetch"))
 
     assert "apply ends with exit code 8" in desk.call("apply", "--script", "fetch.sh").err
+
+
+@pytest.mark.parametrize("form", ["bash", "aria2"])
+def test_all_or_nothing_is_so_of_scripts_too(desk: Desk, form: str) -> None:
+    """Where a run would fetch nothing, no script of a part is written: exit code 8, and the file is as it was."""
+    desk.write(with_access("error"))
+    (desk.folder / "get.sh").write_text("mine", encoding="utf-8")
+    for target in ("get.sh", "-"):
+        refused = desk.call("apply", "--script", target, "--script-format", form)
+        assert refused == Called(ExitCode.TOKEN, "", f"jwstsync: {REFUSED}\n")
+    assert (desk.folder / "get.sh").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_script_is_refused_for_a_token_without_the_right(desk: Desk, archive: Sandbox) -> None:
+    """As a run is: one product of each proposal is tried, and nothing is written unless all can be had."""
+    desk.write(with_access("error"))
+    desk.set(MAST_API_TOKEN=TOKEN)
+    archive.fault = no_download_of(NAME, status=403)
+    refused = desk.call("apply", "--script", "get.sh")
+    archive.fault = None
+
+    assert (refused.code, refused.out) == (ExitCode.TOKEN, "")
+    assert f"exclusive access: fetch {NAME}" in refused.err
+    assert not (desk.folder / "get.sh").exists()
+    assert desk.call("apply", "--script", "get.sh").code == ExitCode.OK
+    assert NAME in (desk.folder / "get.sh").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("access", ["fetch", "error"])
