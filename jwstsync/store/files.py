@@ -105,6 +105,27 @@ def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     sync_folder(path.parent)
 
 
+def write_output(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Puts ``content`` where a user wants it: into a file, whole or not at all.
+
+    A link stays one, and what it leads to is written. What is no file, such as a pipe or a device, is written to as it
+    stands; its rights are left alone.
+
+    Args:
+        path: The place.
+        content: The bytes.
+        mode: Who may read and write the file; by default those who may with any new file.
+
+    Raises:
+        OSError: It is a folder, the disk is full, or the folder can not be written.
+    """
+    place = path.resolve()
+    if place.exists() and not place.is_file():
+        place.write_bytes(content)
+    else:
+        write_whole(place, content, mode)
+
+
 def remove_torn(path: Path) -> None:
     """Removes what runs that are dead had begun to put at ``path``.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.export import COLUMNS, NUMBERS, sums_text, table_rows, uris_text
 from jwstsync.errors import UsageError
-from jwstsync.store.files import disk_errors, write_whole
+from jwstsync.store.files import disk_errors, write_output
 from jwstsync.store.lockfiles import read_lockfile
 from jwstsync.sync.planning import Mode, check_frozen
 
@@ -80,14 +80,10 @@ def seen_from(folder: Path, manifest: Manifest) -> str:
 
 
 def write_export(target: Path, content: bytes) -> None:
-    """Puts the bytes into a file, whole or not at all. What is no file, such as a pipe, is written to as it stands.
+    """Puts the bytes into a file that the user has named.
 
     Raises:
         StoreError: It can not be written.
     """
     with disk_errors("export"):
-        place = target.resolve()  # a link stays one
-        if place.exists() and not place.is_file():
-            place.write_bytes(content)
-        else:
-            write_whole(place, content)
+        write_output(target, content)

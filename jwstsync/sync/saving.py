@@ -23,7 +23,7 @@ from jwstsync.errors import (
     TokenError,
     UsageError,
 )
-from jwstsync.store.files import disk_errors, write_whole
+from jwstsync.store.files import disk_errors, write_output
 from jwstsync.sync.garbage import seldom_collected
 from jwstsync.sync.planning import Mode, disbelief
 
@@ -89,7 +89,7 @@ def write_saved(path: Path, text: str) -> None:
         StoreError: It can not be written.
     """
     with disk_errors("saved plan"):
-        write_whole(path, text.encode())
+        write_output(path, text.encode())
 
 
 def check_target(path: Path, manifest: Manifest) -> None:

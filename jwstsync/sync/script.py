@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jwstsync.errors import TokenError
 from jwstsync.executors.aria2 import aria2_problem, aria2_text
 from jwstsync.executors.script import script_text
-from jwstsync.store.files import disk_errors, write_whole
+from jwstsync.store.files import disk_errors, write_output
 from jwstsync.store.fold import lockfile_name
 from jwstsync.store.journal import lockfile_key
 from jwstsync.store.lockfiles import read_lockfile
@@ -101,8 +101,7 @@ def write_script(
     script = _script(manifest, plan.transfers, form, shows_token=may_see_token(manifest.archive.url, named_archive))
     if target != STDOUT:
         with disk_errors("script"):
-            write_whole(Path(target), script.text.encode())
-            Path(target).chmod(0o755 if form is Form.BASH else 0o644)
+            write_output(Path(target), script.text.encode(), 0o755 if form is Form.BASH else 0o644)
     return script
 
 

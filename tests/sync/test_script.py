@@ -86,6 +86,24 @@ def test_a_script_that_can_not_be_written_is_told(synced: Place) -> None:
         write_script(synced.manifest, synced.plan(), Mode.DEFAULT, str(synced.folder / "nowhere" / "fetch.sh"))
 
 
+def test_what_is_no_file_is_not_replaced_by_one(synced: Place) -> None:
+    """A pipe is written to, a link stays one, and a folder is refused."""
+    folder, found = synced.folder, synced.plan()
+    os.mkfifo(folder / "pipe")
+    reader = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    (folder / "link").symlink_to("fetch.sh")
+    for name in ("pipe", "link"):
+        text = write_script(synced.manifest, found, Mode.DEFAULT, str(folder / name)).text.encode()
+    assert os.read(reader, len(text)).startswith(b"#!/usr/bin/env bash")
+    os.close(reader)
+
+    assert (folder / "pipe").is_fifo()
+    assert (folder / "link").is_symlink()
+    assert (folder / "fetch.sh").read_bytes() == text
+    with pytest.raises(StoreError, match=r"script: .*Is a directory"):
+        write_script(synced.manifest, found, Mode.DEFAULT, str(synced.root))
+
+
 def root_of(text: str) -> str:
     """The folder that a script fills."""
     [line] = [line for line in text.splitlines() if line.startswith("root=")]
