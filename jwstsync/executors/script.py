@@ -29,7 +29,7 @@ _PLACEHOLDER = re.compile(r"@([a-z]+)@")
 
 
 def script_text(
-    fetches: Sequence[Fetch], *, archive_url: str, root: str, lockfile: str, shows_token: bool = True
+    fetches: Sequence[Fetch], *, archive_url: str, root: str, lockfile: str, proven: bool, shows_token: bool = True
 ) -> str:
     """The text of a script that carries out these fetches, and nothing else; the same for the same fetches.
 
@@ -38,6 +38,7 @@ def script_text(
         archive_url: The server, such as https://mast.stsci.edu.
         root: The manifest's root, relative to the folder that the script will be run in.
         lockfile: The name that stands for the lockfile in notes of what the script puts in place.
+        proven: Whether the archive's MD5s are known to be of the bytes that it serves.
         shows_token: Whether the server may see the token; else only who runs the script can say so.
 
     Raises:
@@ -52,6 +53,7 @@ def script_text(
         "lockfile": shlex.quote(clean("lockfile", lockfile)),
         "root": shlex.quote(clean("root", root)),
         "count": str(len(fetches)),
+        "proven": "yes" if proven else "",
         "stranger": "" if shows_token else "yes",
         "sums": shlex.quote(" ".join(sorted(kinds))),
     }

@@ -3,6 +3,8 @@
 #
 # Needs bash 3.2, curl 7.52 (or later ones) and the usual POSIX tools. It asks nothing and can be run again and again:
 # what is here and whole is skipped, and nothing gets its final name before it is verified. Run it with -h for more.
+# Where nothing has proven yet that the archive's MD5s are of its bytes, bytes of the right size and format that come
+# twice the same are taken without, unless one product of the run has its MD5; that is said at the end.
 
 # shellcheck disable=SC2317,SC2329 # what traps call, and what walk is told to call, is reached
 # shellcheck disable=SC2016 # a dollar in a name of the user's is just that
@@ -21,6 +23,7 @@ root=@root@
 count=@count@
 lockfile=@lockfile@ # a name for the one that this was written for
 stranger=@stranger@ # whether the archive is none of MAST's hosts, and nobody has said that it may see the token
+proven=@proven@ # whether the archive's MD5s are known to be of the bytes that it serves
 sums=@sums@ # which kinds of checksums the table has
 
 most_tries=5      # of each product
@@ -28,6 +31,7 @@ longest_pause=600 # seconds; who is asked to wait longer had better be run again
 redirects=5
 patience=3 # products in a row that the archive did not answer for, before a worker gives up
 tab=$'\t' newline=$'\n' blanks=$' \t\r\n'
+another_checksum="has another checksum than expected; if that stays so, have this script written anew"
 an_error="is an error of the archive's"
 
 token=${MAST_API_TOKEN-}
@@ -77,6 +81,7 @@ goes=()                                # 'yes' where it was asked to go on in th
 codes=() statuses=() targets=()        # of the last answer: curl's exit code, HTTP's, where it points
 etags=() anew=()                       # what a part is gone on with; 'yes' where it can not be
 tries=() wrongs=() firsts=() reasons=() # so far
+lengths=() others=()                    # of the last bytes: how many, and their checksum where it is not the expected one
 
 load() { # product $1 of the batch
     local IFS=$tab
@@ -184,7 +189,12 @@ check_sums() { # of products $2..., of which $1 (place, part) is looked at: good
         add_up "$tool_now" "${files[@]}"
         for ((k = 0; k < ${#numbers[@]}; k++)); do
             load "${numbers[k]}"
-            [ "${founds[k]}" = "$sum" ] || good[numbers[k]]=''
+            if [ "${founds[k]}" != "$sum" ]; then
+                good[numbers[k]]='' others[numbers[k]]=${founds[k]}
+            elif [ "$tool_now" = "$md5_tool" ] && [ -z "$proven" ]; then
+                proven=yes
+                [ -z "$run" ] || : >"$run/proven" # for the other workers
+            fi
         done
     done
 }
@@ -289,7 +299,7 @@ find_missing() { # the products of the batch that are not in their places, or no
         load "${there[k]}"
         seems_whole "${weights[k]}" || continue
         good[there[k]]=yes
-        [ -z "$tool" ] || summed+=("${there[k]}")
+        [ -z "$tool" ] || unconfirmed || summed+=("${there[k]}")
     done
     [ ${#summed[@]} -eq 0 ] || check_sums place "${summed[@]}"
     for ((number = 0; number < ${#rows[@]}; number++)); do
@@ -299,18 +309,23 @@ find_missing() { # the products of the batch that are not in their places, or no
 
 seems_whole() { # whether the product, of $1 bytes, is in its place as far as can be told without its checksum
     local expected=$size why
-    if [ -n "$tool" ]; then
+    if [ -n "$tool" ] && ! unconfirmed; then
         fits_pin "$1"
         return
     fi
     # a size that an earlier run found to be right; of an update it is the only sign that the new bytes are here
     if [ -r "$note" ]; then
-        read -r expected <"$note"
+        read -r expected _ <"$note"
     elif [ "$mark" != '+' ]; then
         return 1
     fi
     [ "$expected" = - ] || [ "$1" = "$expected" ] || return
     formed "$place" "$1"
+}
+
+unconfirmed() { # whether an earlier run took the product's bytes though they have not the MD5 that is stated
+    local word=''
+    [ "${#sum}" -eq 32 ] && [ -r "$note" ] && read -r _ word <"$note" && [ "$word" = unconfirmed ]
 }
 
 fits_pin() { # only the size of locked bytes, those with a SHA-256, is certain
@@ -327,7 +342,7 @@ inspect() { # the parts of products $@: good is 'yes' where a part is the produc
     weigh "${parts[@]}"
     for number in "$@"; do
         load "$number"
-        good[number]='' why=''
+        good[number]='' why='' others[number]='' lengths[number]=${weights[k]}
         sound "${weights[k]}" && good[number]=yes
         reasons[number]=$why
         [ -z "$tool" ] || [ -z "${good[number]}" ] || summed+=("$number")
@@ -341,7 +356,7 @@ sound() { # whether the part, of $1 bytes, is the product; of its checksum it sa
     why="has $1 bytes; expected $size"
     fits_pin "$1" || return
     if [ -n "$tool" ]; then
-        why="has another checksum than expected; if that stays so, have this script written anew"
+        why=$another_checksum
         return
     fi
     sized "$1"
@@ -623,7 +638,7 @@ obtain() { # what is missing of the batch, with as many tries as make sense
     for number in "${missing[@]}"; do
         load "$number"
         at_first
-        tries[number]=0 wrongs[number]=0 firsts[number]='' etags[number]='' reasons[number]=''
+        tries[number]=0 wrongs[number]=0 firsts[number]='' etags[number]='' reasons[number]='' others[number]=''
     done
     recall
     while [ ${#queue[@]} -gt 0 ]; do
@@ -724,6 +739,10 @@ finish() { # the product: in place, queued again or failed; of its bytes, if any
         judge
     fi
     reasons[number]=''
+    if doubtful; then
+        doubt
+        return
+    fi
     tries[number]=$((tries[number] + 1))
     is_worth_it || {
         fail
@@ -745,6 +764,68 @@ is_worth_it() { # to ask for the product again, after the pause
         again) [ "${tries[number]}" -lt "$most_tries" ] && patient ;;
         *) false ;;
     esac
+}
+
+# MD5s of the archive's that nothing has proven to be of the bytes: one match in this run does, and what differs fails. What
+# comes twice with the same other bytes waits for that as a whole part; three such products, or the end of the run, set the
+# MD5s aside, and bytes of the right size and format are taken.
+
+doubtful() { # whether only such an MD5 speaks against the part
+    [ "$verdict" = wrong ] && [ -n "${others[number]}" ] && [ "${#sum}" -eq 32 ] && ! proven || return
+    case $size in - | "${lengths[number]}") ;; *) return 1 ;; esac
+    [ ! -e "$run/aside" ] || [ -n "${goes[number]}" ] || return 0 # only a checksum tells that joined parts are one file
+    [ "${firsts[number]}" != "${others[number]}" ] || return 0
+    firsts[number]=${others[number]}
+    return 1
+}
+
+proven() {
+    [ -n "$proven" ] || [ -e "$run/proven" ]
+}
+
+doubt() { # the part: takes it, or has it wait
+    spent+=("$run/$key.head" "$run/$key.etag")
+    if [ -e "$run/aside" ]; then
+        take
+    else
+        printf '%s\n' "${rows[number]}" >>"$run/doubtful.$mine"
+        claim doubt.1 || claim doubt.2 || : >"$run/aside"
+    fi
+}
+
+take() { # the part as it is
+    local verdict=never
+    if put; then
+        printf '%s unconfirmed\n' "${lengths[number]}" >"$note"
+        note_outcome 'done' "$path"
+        note_outcome unconfirmed "$path"
+    else
+        fail
+    fi
+}
+
+settle_doubts() { # what waits, once nothing more can be proven
+    local line number spent=() verdict=never left=''
+    cat "$run"/doubtful.* >"$run/doubts" 2>/dev/null
+    set -f
+    rows=()
+    while IFS= read -r line; do
+        rows+=("$line")
+    done <"$run/doubts"
+    for ((number = 0; number < ${#rows[@]}; number++)); do
+        load "$number"
+        weigh "$part"
+        lengths[number]=${weights[0]} etags[number]=''
+        if proven; then
+            why=$another_checksum
+            rm -f "$part"
+            fail
+        else
+            take
+        fi
+    done
+    set +f
+    clear_away
 }
 
 succeed() {
@@ -873,9 +954,13 @@ outcomes() { # how many there are of this kind
 }
 
 summary() { # false unless all is here
-    local fetched skipped failed
+    local fetched skipped failed doubted
     fetched=$(outcomes 'done') skipped=$(outcomes skipped) failed=$(outcomes failed)
     cat "$run"/outcome.* 2>/dev/null | sed -n "s/^failed$tab/failed: /p" >&2
+    doubted=$(outcomes unconfirmed)
+    [ "$doubted" -eq 0 ] || say "$doubted with other MD5s than the archive states, which nothing has confirmed: taken by" \
+        "size and format. The next \`jwstsync apply\` decides; where they are never right, checksums = \"ignore\" in the" \
+        "manifest has them left out"
     say "done $fetched, skipped $skipped, failed $failed, not tried $((count - fetched - skipped - failed))"
     [ $((fetched + skipped)) -eq "$count" ]
 }
@@ -933,6 +1018,7 @@ main() {
         own "$!"
     done
     wait
+    settle_doubts
     summary
     exit # here, lest bash reads on in a file that was written anew meanwhile
 }

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstsync.core.checksums import CONFIRMED, Trust
 from jwstsync.errors import TokenError
 from jwstsync.executors.aria2 import aria2_problem, aria2_text
 from jwstsync.executors.script import script_text
@@ -98,17 +99,17 @@ def write_script(
         check_locked(plan)
     if plan.access_problem and manifest.archive.exclusive_access == "error":
         raise TokenError(plan.access_problem)
-    script = _script(manifest, plan.transfers, form, shows_token=may_see_token(manifest.archive.url, named_archive))
+    script = _script(manifest, plan, form, shows_token=may_see_token(manifest.archive.url, named_archive))
     if target != STDOUT:
         with disk_errors("script"):
             write_output(Path(target), script.text.encode(), 0o755 if form is Form.BASH else 0o644)
     return script
 
 
-def _script(manifest: Manifest, actions: Sequence[Action], form: Form, *, shows_token: bool) -> Script:
+def _script(manifest: Manifest, plan: Plan, form: Form, *, shows_token: bool) -> Script:
     fetches: list[Fetch] = []
     left_out: dict[str, list[Action]] = {}
-    for action in actions:
+    for action in plan.transfers:
         problem = aria2_problem(action) if form is Form.ARIA2 else None
         if problem is None:
             fetches.append(action.fetch)
@@ -118,11 +119,13 @@ def _script(manifest: Manifest, actions: Sequence[Action], form: Form, *, shows_
     if form is Form.ARIA2:
         text = aria2_text(fetches, archive_url=url, root=root)
     else:
+        confirmed = any(action.locked is not None and action.locked.md5 for action in plan.actions)
         text = script_text(
             fetches,
             archive_url=url,
             root=root,
             lockfile=lockfile_key(_lockfile_name(manifest)),
+            proven=Trust.of(manifest.archive.checksums, confirmed=confirmed) == CONFIRMED,
             shows_token=shows_token,
         )
     return Script(text, len(fetches), left_out)

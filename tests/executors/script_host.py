@@ -193,9 +193,11 @@ class Host:
         file = self.notes / command
         return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
-    def write(self, fetches: Sequence[Fetch], url: str, *, shows_token: bool = True) -> None:
+    def write(self, fetches: Sequence[Fetch], url: str, *, proven: bool = True, shows_token: bool = True) -> None:
         """Writes the script of these fetches."""
-        text = script_text(fetches, archive_url=url, root=ROOT, lockfile=LOCKFILE, shows_token=shows_token)
+        text = script_text(
+            fetches, archive_url=url, root=ROOT, lockfile=LOCKFILE, proven=proven, shows_token=shows_token
+        )
         (self.folder / SCRIPT).write_text(text, encoding="utf-8")
 
     def start(self, *options: str) -> subprocess.Popen[str]:

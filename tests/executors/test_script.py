@@ -67,7 +67,7 @@ def host(tmp_path: Path) -> Host:
 
 def text_of(*fetches: Fetch) -> str:
     """The script of these fetches, from an archive that nobody asks."""
-    return script_text(fetches, archive_url=URL, root=ROOT, lockfile=LOCKFILE)
+    return script_text(fetches, archive_url=URL, root=ROOT, lockfile=LOCKFILE, proven=True)
 
 
 def test_brings_every_product_with_its_bytes(host: Host) -> None:
@@ -418,7 +418,9 @@ def test_same_fetches_make_the_same_text() -> None:
     """The text depends on the fetches, the archive and the root alone."""
     one, two = fetch_of("one.fits", b"1", md5=True), fetch_of("two.fits", b"2", pinned=True)
     assert text_of(one, two) == text_of(one, two) != text_of(two, one)
-    assert script_text([one, two], archive_url=f"{URL}/", root=ROOT, lockfile=LOCKFILE) == text_of(one, two)
+    assert script_text([one, two], archive_url=f"{URL}/", root=ROOT, lockfile=LOCKFILE, proven=True) == text_of(
+        one, two
+    )
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\x00b", "a\x7fb", "a\u2028b", "a\ud800b"])
@@ -430,9 +432,9 @@ def test_control_characters_are_refused(name: str) -> None:
         with pytest.raises(UsageError, match="expected no control characters"):
             text_of(replace(good, wanted=wanted))
     with pytest.raises(UsageError, match="expected no control characters"):
-        script_text([good], archive_url=URL, root=name, lockfile=LOCKFILE)
+        script_text([good], archive_url=URL, root=name, lockfile=LOCKFILE, proven=True)
     with pytest.raises(UsageError, match="expected no control characters"):
-        script_text([good], archive_url=URL + name, root=ROOT, lockfile=LOCKFILE)
+        script_text([good], archive_url=URL + name, root=ROOT, lockfile=LOCKFILE, proven=True)
 
 
 @pytest.mark.parametrize(
@@ -441,7 +443,7 @@ def test_control_characters_are_refused(name: str) -> None:
 def test_odd_archives_are_refused(url: str) -> None:
     """An archive has a web address, without anything that curl could misread."""
     with pytest.raises(UsageError, match="expected http"):
-        script_text([], archive_url=url, root=ROOT, lockfile=LOCKFILE)
+        script_text([], archive_url=url, root=ROOT, lockfile=LOCKFILE, proven=True)
 
 
 @pytest.mark.parametrize("md5", ["x" * 32, "a" * 31, "A" * 32, ""])

@@ -157,3 +157,17 @@ def test_a_manifest_can_not_have_a_script_send_the_token_elsewhere(
     synced.write(EVERYTHING.replace('url = "http://127.0.0.1:9"', 'url = "https://mast.example.org"'))
     script = write_script(synced.manifest, synced.plan(), Mode.DEFAULT, STDOUT, named_archive=named)
     assert f"\nstranger={stranger} #" in script.text
+
+
+@pytest.mark.parametrize("checksums", ["auto", "require", "ignore"])
+def test_a_script_knows_what_checksums_are_worth(place: Place, checksums: str) -> None:
+    """They are proven once one was confirmed on bytes, or where the manifest says so; ignored ones are not in it."""
+    place.write(EVERYTHING.replace("[destination]", f'checksums = "{checksums}"\n[destination]'))
+    place.archive.add(Product("jw1_nrca1_cal.fits", fits("n")))
+    text = written(place)
+    assert f"\nproven={'yes' if checksums == 'require' else ''} #" in text
+    assert (str(place.archive.holdings["jw1_nrca1_cal.fits"].keywords.md5) in text) is (checksums != "ignore")
+
+    place.apply()
+    place.archive.remake(A, fits("anew"))
+    assert f"\nproven={'' if checksums == 'ignore' else 'yes'} #" in written(place)
