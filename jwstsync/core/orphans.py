@@ -63,8 +63,9 @@ def _still_locked(plan: Plan, lockfile: Lockfile) -> Iterator[ProductPath]:
 def doubt(plan: Plan, lockfile: Lockfile, orphans: Iterable[Remembered], *, allow_empty: bool) -> str | None:
     """Why nothing is pruned, or None.
 
-    A proposal that had products and now lists none may be believed for the lockfile; files are only taken away by a
-    later run, which finds it so again.
+    Keyword services that did not answer are no reason: rules take no keywords, and nothing is selected by them. A
+    proposal that had products and now lists none may be believed for the lockfile; files are only taken away by a later
+    run, which finds it so again.
     """
     if plan.goal.failed:
         return f"{_proposals(plan.goal.failed)}: could not be asked"

@@ -11,10 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwstsync.core.caom import KeywordRow, keyword_service
+from jwstsync.core.goal import goal_of
 from jwstsync.core.keywords import KeywordQuestion, question_about, rows_by_name
+from jwstsync.core.lockfile import Lockfile
+from jwstsync.core.selection import described, select
+from tests.core.listings import EVERYTHING, listing_of, manifest_of, row
 
 if TYPE_CHECKING:
     import random
+
+    from jwstsync.core.selection import Selection
 
 NAME = "jw05398497001_02201_00001_nrca1_cal.fits"
 MD5, OTHER = "d35d51" + "0" * 26, "59648f" + "0" * 26
@@ -131,3 +137,23 @@ def test_the_order_of_rows_does_not_matter(answer: list[KeywordRow], order: rand
     shuffled = [*answer, *answer]
     order.shuffle(shuffled)
     assert rows_by_name(shuffled) == rows_by_name(answer)
+
+
+def wanted(selection: Selection) -> object:
+    """All that pruning goes by."""
+    goal = goal_of(selection, Lockfile())
+    products = [(one.uri, one.path, one.proposal) for one in goal.products.values()]
+    return products, goal.refused, goal.failed, goal.empty, goal.thin, goal.gone
+
+
+@given(st.none() | st.lists(rows, max_size=6))
+def test_keywords_select_nothing(answer: list[KeywordRow] | None) -> None:
+    """Which products are wanted, where and for whom, no answer of a keyword service changes, nor that there is none.
+
+    So what is pruned does not depend on these services.
+    """
+    selection = select(manifest_of(EVERYTHING), [listing_of(row(NAME), row("b.fits"), row("c.jpg"))], {})
+    answers = {} if answer is None else dict.fromkeys(selection.asking, answer)
+    failed = dict.fromkeys(selection.asking, "down") if answer is None else {}
+    told = described(selection, answers, failed)
+    assert wanted(told) == wanted(selection)

@@ -9,6 +9,7 @@ import pytest
 
 from jwstsync.core.comparison import Basis
 from jwstsync.core.documents import plan_document
+from jwstsync.core.orphans import Prune
 from jwstsync.core.plan import ActionKind
 from jwstsync.errors import ArchiveError, ExitCode
 from jwstsync.sync.planning import Mode
@@ -157,3 +158,17 @@ def test_a_size_that_the_listing_lacks_comes_from_the_keywords(place: Place) -> 
     sizes = {action.path.rpartition("/")[2]: action.size for action in place.plan().of(ActionKind.FETCH)}
 
     assert sizes[NIRCAM] == 3 * 2880
+
+
+def test_services_that_do_not_answer_change_nothing_about_pruning(place: Place) -> None:
+    """They select nothing, so that what nothing selects is known all the same, and goes to the trash."""
+    place.apply()
+    place.write(EVERYTHING.replace("[{}]", f'[{{ productFilename = "{NIRCAM}" }}]'))
+    expected = told(place.plan(prune=Prune()))
+    assert set(expected.values()) == {"prune orphan"}
+
+    place.archive.silent = {"Nircam", "Miri", "GuideStar"}
+    found = place.plan(prune=Prune())
+    assert (told(found), found.doubt) == (expected, None)
+    assert place.apply(prune=Prune()).exit_code is ExitCode.OK
+    assert set(place.files) == {NIRCAM}
