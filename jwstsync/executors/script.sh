@@ -39,8 +39,9 @@ unset MAST_API_TOKEN # from here on curl alone learns it, on its standard input
 run='' trash='' mine=0 parallel=4 child='' unanswered=0
 workers=()
 
-say() {
-    printf '%s\n' "$*" >&2
+say() { # what servers and their curl say, too: nothing in it must move a terminal's cursor
+    local text=$*
+    printf '%s\n' "${text//[[:cntrl:]]/?}" >&2
 }
 
 stop() { # with this exit code, saying why
@@ -609,7 +610,7 @@ is_version() { # whether what stands there is the version that its folder is nam
 # --- the table, batch by batch -----------------------------------------------------------------------------------
 
 note_outcome() {
-    printf '%s\t%s\n' "$1" "$2" >>"$run/outcome.$mine"
+    printf '%s\t%s\n' "$1" "${2//[[:cntrl:]]/?}" >>"$run/outcome.$mine"
     [ "$1" = skipped ] || say "$1: $2"
 }
 

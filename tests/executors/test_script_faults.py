@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from jwstsync.sandbox import TOKEN, Sandbox
+from tests.executors.fault_server import FaultServer, whole
 from tests.executors.script_host import NAME, Host, archive, cut_off, fetch_of, first, pinned, plain, redirects
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jwstsync.sandbox import Fault
+
+EVIL = "\x1b[2Jx\x07"
 
 
 @pytest.fixture
@@ -146,6 +149,21 @@ def test_an_error_document_is_no_product(host: Host, name: str, why: str) -> Non
         assert why in failed.stderr
         assert host.products() == set()
         assert host.run().returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [({"content_encoding": EVIL}, "came encoded (?[2Jx?"), ({"location": f"http://{EVIL}.invalid/"}, "failed: ")],
+)
+def test_an_answer_can_not_harm_a_terminal(host: Host, headers: dict[str, str], said: str) -> None:
+    """What a server sends is said without its control characters."""
+    content = b"SIMPLE  =".ljust(2880)
+    with FaultServer() as server:
+        server.answer(NAME, whole(content, "302 Found" if "location" in headers else "200 OK", **headers))
+        host.write([fetch_of(NAME, content)], server.url)
+        failed = host.run()
+    assert (failed.returncode, said in failed.stderr) == (1, True), failed.stderr
+    assert not [one for one in failed.stderr if one != "\n" and not one.isprintable()]
 
 
 def test_an_empty_answer_is_no_product(host: Host) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import unicodedata
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from jwstsync.errors import DifferencesError, StoreError
 from jwstsync.sandbox import Catalogue, Sandbox
 from jwstsync.settings import Settings
 from jwstsync.sync.planning import Mode
-from jwstsync.sync.script import STDOUT, write_script
+from jwstsync.sync.script import STDOUT, Form, write_script
 from tests.sync.fakes import EVERYTHING, A, B, C, Place, Product, fits, outcomes, told
 
 if TYPE_CHECKING:
@@ -171,3 +172,26 @@ def test_a_script_knows_what_checksums_are_worth(place: Place, checksums: str) -
     place.apply()
     place.archive.remake(A, fits("anew"))
     assert f"\nproven={'' if checksums == 'ignore' else 'yes'} #" in written(place)
+
+
+@pytest.mark.parametrize("form", list(Form))
+@pytest.mark.parametrize(
+    "evil", ["\x1b[2J\x1b]0;gotcha\x07", "\x9b31m", "\r", "\nrm -rf ~\n", "\x7f", "\u2028", "\ud800"]
+)
+def test_the_archive_can_not_harm_a_terminal(synced: Place, evil: str, form: Form) -> None:
+    """A script that is shown has no control characters but tabs and ends of lines, whatever the archive says of names
+    and versions; only the product that is called so is left out.
+    """
+    synced.write(EVERYTHING.replace('root = "data"', 'root = "data"\non_update = "keep"'))
+    synced.archive.add(Product(f"a{evil}_cal.fits", fits("e")), Product("good_cal.fits", fits("g")))
+    synced.archive.remake(A, fits("anew", 2), cal_ver=f"1{evil}")
+    synced.apply()
+    synced.archive.remake(A, fits("and again", 3))
+    synced.file("good_cal.fits").unlink()
+    found = synced.plan()
+    text = write_script(synced.manifest, found, Mode.DEFAULT, STDOUT, form).text
+
+    assert [one.uri for one in found.goal.refused] == [f"mast:JWST/product/a{evil}_cal.fits"]
+    assert "good_cal.fits" in text
+    assert not [one for one in text if one not in "\n\t" and unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"}]
+    assert "rm -rf ~" not in text.splitlines()
