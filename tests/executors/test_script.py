@@ -382,10 +382,27 @@ def test_has_nothing_that_bash_3_lacks() -> None:
     commands = (
         r"\b(mapfile|readarray|coproc|(declare|local|typeset) -[a-zA-Z]*[Ang]|wait -n|printf -v|shopt -s globstar)\b"
     )
-    words = r",,?\}|\^\^?\}|@[A-Za-z]\}|\[-\d|&>>|\|&|;;?&|%\(|\{[a-z]+\}[<>]|\b(BASHPID|EPOCH\w+|SRANDOM)\b"
+    words = r"\[\[? -v|\bread -[a-z]*N|\bwait -[fp]|\blastpipe\b|local -( |$)|\\u[0-9a-f]|\{\d+\.\.\d+\.\.|:-?\d+:-|"
+    words += r",,?\}|\^\^?\}|@[A-Za-z]\}|\[-\d|&>>|\|&|;;?&|%\(|\{[a-z]+\}[<>]|\b(BASHPID|EPOCH\w+|SRANDOM)\b"
     assert not re.search(f"{commands}|{words}", text_of())
-    assert re.search(commands, "local -A x")
-    assert re.search(words, "${x,,}")
+    for newer in ("local -A x", "local -n x", "mapfile x", "wait -n", "printf -v x", "coproc x"):
+        assert re.search(commands, newer), newer
+    for newer in ("${x,,}", "${x^}", "${x@Q}", "${x[-1]}", "x &>>y", "x |& y", ";;&", "printf '%(%F)T'", "exec {x}>y"):
+        assert re.search(words, newer), newer
+    for newer in ("[ -v x ]", "read -rN 1", "wait -p x", "shopt -s lastpipe", "local - x", "$'\\u00e9'", "${x:0:-1}"):
+        assert re.search(words, newer), newer
+
+
+def test_expands_no_array_that_may_be_empty() -> None:
+    """Under ``set -u`` bash before 4.4 takes an empty array for an unset one.
+
+    These have an element wherever they are expanded as they are; a new one has to be looked at.
+    """
+    bare = re.sub(r"\$\{(\w+)\[@\]\+[^}]*\}\"\}", "", text_of())
+    assert set(re.findall(r"\$\{(\w+)\[@\]", bare)) == {
+        *("all", "answered", "files", "folders", "full", "missing", "old_parts", "parts", "places", "queue", "seen"),
+        *("spent", "summed"),
+    }
 
 
 def test_tells_curl_nothing_that_old_ones_do_not_know(host: Host) -> None:

@@ -179,9 +179,7 @@ def test_a_script_knows_what_checksums_are_worth(place: Place, checksums: str) -
     "evil", ["\x1b[2J\x1b]0;gotcha\x07", "\x9b31m", "\r", "\nrm -rf ~\n", "\x7f", "\u2028", "\ud800"]
 )
 def test_the_archive_can_not_harm_a_terminal(synced: Place, evil: str, form: Form) -> None:
-    """A script that is shown has no control characters but tabs and ends of lines, whatever the archive says of names
-    and versions; only the product that is called so is left out.
-    """
+    """A script that is shown has no control characters but tabs and ends of lines, whatever names and versions are."""
     synced.write(EVERYTHING.replace('root = "data"', 'root = "data"\non_update = "keep"'))
     synced.archive.add(Product(f"a{evil}_cal.fits", fits("e")), Product("good_cal.fits", fits("g")))
     synced.archive.remake(A, fits("anew", 2), cal_ver=f"1{evil}")
