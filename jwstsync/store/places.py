@@ -26,10 +26,13 @@ def known_places(tree: Tree, lockfile_name: str, uris: Iterable[str]) -> dict[st
     Raises:
         StoreError: What is remembered can not be read.
     """
-    keys = {_key(uri): uri for uri in uris}
-    found: dict[str, list[ProductPath]] = {uri: [] for uri in keys.values()}
+    found: dict[str, list[ProductPath]] = {uri: [] for uri in uris}
     with disk_errors("local state"):
-        for path in moves_left(tree):
+        left = moves_left(tree)
+        keys = (
+            {_key(uri): uri for uri in found} if left else {}
+        )  # there may be 100,000 of these, and seldom any of those
+        for path in left:
             uri = keys.get(path.rpartition("/")[2].partition(".")[0])
             if uri is not None:
                 found[uri].append(path)

@@ -100,7 +100,7 @@ def many() -> list[LockedProduct]:
 
 
 def test_a_large_script_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """50,000 products, from the plan to the file: under 3 s; the whole command, with the plan, is shown beside it."""
+    """50,000 products, from the plan to the file: under 3 s, and no more of processor time for the whole command."""
     manifest = f"version = 1\n[[proposal]]\nid = {PROPOSAL}\ninclude = [{{}}]\n"
     (tmp_path / "jwstsync.toml").write_text(manifest, encoding="utf-8")
     (tmp_path / "jwstsync.lock").write_text(format_lockfile(Lockfile.of(many()), "jwstsync.lock"), encoding="utf-8")
@@ -110,16 +110,14 @@ def test_a_large_script_is_written(tmp_path: Path, capsys: pytest.CaptureFixture
     found = plan(loaded, Mode.FROZEN, settings=settings)
     whole, writing = [], []
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-        whole.append(time.perf_counter() - begun)
+        whole.append(cost_of(command, folder=tmp_path, environment=dict(os.environ)).cpu)
         begun = time.perf_counter()
         write_script(loaded, found, Mode.FROZEN, str(tmp_path / "again.sh"))
         writing.append(time.perf_counter() - begun)
     with capsys.disabled():
-        print(f"\n{MANY:,} products: written in {median(writing):.2f} s, all in {median(whole):.2f} s")  # noqa: T201 - as above
+        print(f"\n{MANY:,} products: written in {median(writing):.2f} s, all in {median(whole):.2f} s of a processor")  # noqa: T201 - as above
     assert (tmp_path / "get.sh").read_bytes() == (tmp_path / "again.sh").read_bytes()
-    assert median(writing) < LONGEST_WRITING
+    assert max(median(writing), median(whole)) < LONGEST_WRITING
 
 
 @contextmanager

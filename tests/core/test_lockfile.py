@@ -268,6 +268,17 @@ def test_any_text_is_a_lockfile_or_refused(text: str) -> None:
     assert parse_lockfile(format_lockfile(lockfile, "jwstsync.lock"), "jwstsync.lock") == lockfile
 
 
+@given(st.sampled_from([GOOD, GOOD + SECOND]).flatmap(damaged))
+@settings(deadline=None, max_examples=200)
+def test_a_lockfile_says_what_toml_says(text: str) -> None:
+    """Whatever was done to it: two readers agree, the fast one and the one that follows the standard to the letter."""
+    try:
+        lockfile = parse_lockfile(text, "jwstsync.lock")
+    except LockfileError:
+        return
+    assert lockfile == Lockfile.of(LockedProduct(**one) for one in tomli.loads(text).get("product", []))
+
+
 @given(lockfile_products)
 @settings(deadline=None, max_examples=30)
 def test_what_is_written_fits_the_schema(products: list[LockedProduct]) -> None:
