@@ -7,6 +7,7 @@ line for each product, written when that had just got its place. What was writte
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from jwstsync.core.layout import ProductPath
     from jwstsync.store.tree import Tree
 
-_FOLDER = "fetched"
+NOTES = "fetched"
+"""The folder of these notes, below the state folder."""
 _WHOSE, _DONE = "of", "done"  # the first column of a note's lines
 
 
@@ -44,8 +46,7 @@ class Origins:
 
     @cached_property
     def _noted(self) -> Mapping[str, int]:
-        with disk_errors("local state"):
-            return _noted_times(self._tree.state_folder, self._lockfile_name)
+        return _noted_times(self._tree.state_folder, self._lockfile_name)
 
     def of(self, path: ProductPath, sha256: str, mtime_ns: int) -> str:
         """``written``, where a run on this lockfile or its script did, else ``adopted``.
@@ -56,7 +57,7 @@ class Origins:
             mtime_ns: Its modification time.
 
         Raises:
-            StoreError: What is remembered can not be read.
+            StoreError: The record can not be read.
         """
         entry = self._record.get(path)
         if entry is not None and (entry.lockfile, entry.sha256) == (self._lockfile_name, sha256):
@@ -67,24 +68,23 @@ class Origins:
 
     def forget_notes(self) -> None:
         """Removes what scripts of this lockfile have noted, once all of it is in the record; what can not go stays."""
-        folder = self._tree.state_folder / _FOLDER
-        try:
-            for note in _notes(folder):
+        folder = self._tree.state_folder / NOTES
+        for note in _notes(folder):
+            with suppress(OSError):
                 if _read(note)[0] == lockfile_key(self._lockfile_name):
                     note.unlink()
+        with suppress(OSError):  # other lockfiles have notes there, or it is gone
             folder.rmdir()
-        except OSError:  # other lockfiles have notes there, or it is gone
-            return
 
 
 def _noted_times(state_folder: Path, lockfile_name: str) -> dict[str, int]:
     """When scripts of this lockfile last wrote that they had put a product in place, by its path."""
     times: dict[str, int] = {}
-    for note in (*_notes(state_folder / _FOLDER), *(state_folder / "script").glob("run.*/outcome.*")):
+    for note in (*_notes(state_folder / NOTES), *(state_folder / "script").glob("run.*/outcome.*")):
         try:
             whose, paths = _read(note)
             written = note.stat().st_mtime_ns
-        except FileNotFoundError:  # its script has just ended
+        except OSError:  # its script has just ended, or somebody else's can not be read
             continue
         if whose == lockfile_key(lockfile_name):
             times |= {path: max(written, times.get(path, 0)) for path in paths}

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from jwstsync.store.origins import NOTES
 from jwstsync.store.owners import is_alive, is_fresh
 
 if TYPE_CHECKING:
@@ -20,10 +22,18 @@ _FOLDER = "script"
 
 
 def clear_scripts(state_folder: Path) -> None:
-    """Removes what scripts left, unless one is at work; what can not be removed stays."""
+    """Removes what scripts left, unless one is at work; what can not be removed stays.
+
+    Of scripts that were killed it keeps the notes of what they put in place, as `origins` reads them.
+    """
     folder = state_folder / _FOLDER
-    if not any(_is_at_work(run) for run in folder.glob("run.*")):
-        shutil.rmtree(folder, ignore_errors=True)
+    if any(_is_at_work(run) for run in folder.glob("run.*")):
+        return
+    for note in folder.glob("run.*/outcome.*"):  # what a script does itself at its end
+        with suppress(OSError):
+            (state_folder / NOTES).mkdir(exist_ok=True)
+            note.rename(state_folder / NOTES / f"{note.parent.name}{note.suffix}")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_at_work(run: Path) -> bool:

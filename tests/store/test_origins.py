@@ -60,6 +60,16 @@ def test_a_note_that_says_nothing_gives_no_right(tree: Tree, text: str) -> None:
     assert Origins(tree, NAME).of(PATH, NEW, note(tree, text) - 1) == ADOPTED
 
 
+def test_what_can_not_be_read_is_no_note(tree: Tree) -> None:
+    """It costs the right to prune and nothing else, and does not hinder the others."""
+    at = note(tree, f"done\t{PATH}\n")
+    (tree.state_folder / "fetched" / "0").mkdir()
+    (tree.state_folder / "fetched" / "2").symlink_to("nowhere")
+    assert Origins(tree, NAME).of(PATH, NEW, at) == WRITTEN
+    Origins(tree, NAME).forget_notes()
+    assert sorted(path.name for path in (tree.state_folder / "fetched").iterdir()) == ["0", "2"]
+
+
 def test_notes_are_forgotten_by_lockfile(tree: Tree) -> None:
     """Those of other lockfiles stay, and notes that nobody can read are no trouble."""
     note(tree, "")

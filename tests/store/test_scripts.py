@@ -38,6 +38,15 @@ def test_what_no_script_needs_goes(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["record.jsonl"]
 
 
+def test_notes_of_killed_scripts_are_kept(tmp_path: Path) -> None:
+    """What they put in place is to be known again, also by a run after the next."""
+    folder = left_by_a_script(tmp_path, f"{os.uname().nodename} {NOBODY}\n")
+    (folder / "run.1.1" / "outcome.3").write_text("of\tx\ndone\ta.fits\n", encoding="utf-8")
+    clear_scripts(tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.glob("*/*")] == ["fetched/run.1.1.3"]
+    assert (tmp_path / "fetched" / "run.1.1.3").read_text(encoding="utf-8").endswith("done\ta.fits\n")
+
+
 @pytest.mark.parametrize("owners", ["HERE MYSELF\n", "elsewhere.example 1\n", "torn", None])
 def test_a_script_at_work_is_left_alone(tmp_path: Path, owners: str | None) -> None:
     """Also where it runs on another host, or has not said yet whose it is; until it is surely over."""
