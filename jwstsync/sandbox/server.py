@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _Stop: TypeAlias = "Callable[[], object]"
 _HOST = "127.0.0.1"
 _GRACE = 0.1  # seconds for answers under way when the sandbox stops
+_TURNS = 8  # of the loop, which needs half of them
 
 
 class Sandbox:
@@ -150,7 +151,21 @@ async def _serving(application: web.Application, listener: socket.socket, starte
     await runner.setup()
     await web.SockSite(runner, listener).start()
     await stopped.wait()
+    loop.remove_reader(listener)  # asyncio loses what it has just accepted if the listener is closed at once
+    await _settle()
+    assert runner.server is not None  # noqa: S101 - it was set up
+    transports = [one.transport for one in runner.server.connections]  # of all, since nobody is let in any more
     await runner.cleanup()
+    for transport in transports:
+        if transport is not None:
+            transport.abort()  # there may be more to send than the client takes
+    await _settle()
+
+
+async def _settle() -> None:
+    """Let what was accepted become a connection, and what is closed be gone; each takes a few turns of the loop."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def serve(*, port: int, full_size: bool, announce: Callable[[str], object]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import json
 import os
 import signal
@@ -10,12 +12,16 @@ import socket
 import subprocess
 import sys
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from aiohttp import web
 
 from jwstsync.sandbox import TOKEN, Sandbox, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DOWNLOAD = "/api/v0.1/Download/file"
 CAL = "mast:JWST/product/jw02733002001_02103_00001_mirimage_cal.fits"
@@ -115,6 +121,54 @@ def test_it_stops_while_an_answer_is_under_way() -> None:
         begun.wait()
     with client:
         assert client.recv(1) == b""
+
+
+@pytest.fixture
+def unclosed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What was found, once the test is over, to be thrown away without having been closed."""
+    found: list[str] = []
+    gc.collect()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", lambda unraisable: found.append(str(unraisable.exc_value)))
+        yield found
+        gc.collect()
+    assert found == []
+
+
+@pytest.mark.usefixtures("unclosed")
+def test_clients_that_come_as_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is let in at the last moment is let go as well, and no socket of theirs stays open."""
+    busy, go_on = threading.Event(), threading.Event()
+
+    async def fault(_: web.Request) -> web.StreamResponse | None:
+        busy.set()
+        go_on.wait(30)  # and with it the whole loop
+        return None
+
+    def join(thread: threading.Thread, timeout: float | None = None) -> None:
+        go_on.set()  # the sandbox has been told to stop
+        joined(thread, timeout)
+
+    joined = threading.Thread.join
+    with contextlib.ExitStack() as clients, Sandbox() as sandbox:
+        sandbox.fault = fault
+        address = ("127.0.0.1", int(sandbox.url.rpartition(":")[2]))
+        first, *_ = [clients.enter_context(socket.create_connection(address)) for _ in range(2)]
+        first.sendall(b"GET /whoami HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert busy.wait(30)
+        for _ in range(20):
+            clients.enter_context(socket.create_connection(address))
+        monkeypatch.setattr(threading.Thread, "join", join)
+
+
+@pytest.mark.usefixtures("unclosed")
+def test_a_client_that_takes_nothing() -> None:
+    """What it has not taken when the sandbox stops is not sent any more."""
+    with contextlib.ExitStack() as clients, Sandbox(full_size=True) as sandbox:
+        address = ("127.0.0.1", int(sandbox.url.rpartition(":")[2]))
+        client = clients.enter_context(socket.create_connection(address))
+        client.sendall(f"GET {DOWNLOAD}?uri={CAL} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        assert client.recv(1) == b"H"
 
 
 def test_whoami_tells_anonymous_callers_from_known_ones(sandbox: Sandbox) -> None:
