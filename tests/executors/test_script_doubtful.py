@@ -71,6 +71,7 @@ def test_one_match_proves_them(host: Host, names: list[str]) -> None:
         assert (code, said[-1]) == (1, "done 1, skipped 0, failed 1, not tried 0")
         assert f"failed: {fetches[NAMES[1]].path}: has another checksum than expected" in said[-2]
         assert host.products() == {fetches[NAMES[0]].path}
+        assert not host.left_behind()
         assert asked(sandbox).count(NAMES[1]) == 2
 
 

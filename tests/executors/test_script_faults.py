@@ -178,13 +178,14 @@ def test_an_empty_answer_is_no_product(host: Host) -> None:
 
 @pytest.mark.parametrize("lock", [True, False])
 def test_other_bytes_of_the_right_size_are_no_product(host: Host, sandbox: Sandbox, *, lock: bool) -> None:
-    """What was made anew since it was locked or listed fails, and never gets the name."""
+    """What was made anew since it was locked or listed fails, never gets the name, and is not kept to go on with."""
     fetch = fetch_of(NAME, sandbox.content(NAME), pinned=lock, md5=not lock)
     sandbox.remake(NAME)
     failed = host.fetch(fetch, sandbox)
     assert failed.returncode == 1
     assert "another checksum than expected" in failed.stderr
     assert host.products() == set()
+    assert not host.left_behind()
 
 
 def test_believes_the_length_of_the_answer(host: Host, sandbox: Sandbox) -> None:
