@@ -299,6 +299,18 @@ def test_help_imports_next_to_nothing(bare: Desk, arguments: str) -> None:
     assert not packages & {*HEAVY, "pydantic", "rich", "keyring", "requests", "tomli", "tomli_w", "platformdirs"}
 
 
+def test_no_plugin_of_pydantics_is_looked_for(full: Desk) -> None:
+    """What other packages say of themselves is not read, and their code not run, to check a manifest."""
+    said = full.folder / "other" / "other-1.dist-info"
+    said.mkdir(parents=True)
+    said.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n", encoding="utf-8")
+    said.joinpath("entry_points.txt").write_text("[pydantic]\nother = other\n", encoding="utf-8")
+    said.with_name("other.py").write_text("raise SystemExit(99)\n", encoding="utf-8")
+    full.set(PYTHONPATH=str(said.parent))
+
+    assert full.process("status").code == 0
+
+
 def test_importing_the_package(bare: Desk) -> None:
     """The package itself imports nothing until a name is used."""
     modules = imported(bare, "import sys, jwstsync; print(*sys.modules, sep='\\n', file=sys.stderr)")
