@@ -27,7 +27,7 @@ Range: TypeAlias = tuple[int, int]
 """From, inclusive, to, exclusive."""
 
 _PART, _NOTE, _FREE, _BROUGHT = ".part", ".note", "free", ".brought"
-_STRONG = re.compile(r'"[!#-~\x80-\uffff]*"')  # an entity tag that proves bytes to be the same; RFC 9110, 8.8.3
+_STRONG = re.compile(r'"[^\x00- "\x7f]*"')  # an entity tag that proves bytes to be the same; RFC 9110, 8.8.3
 
 
 @dataclass(frozen=True, slots=True)
