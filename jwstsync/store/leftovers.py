@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from jwstsync.core.layout import TRASH, VERSIONS
 from jwstsync.store.files import disk_errors
+from jwstsync.store.origins import OUTCOMES
 from jwstsync.store.owners import LONGEST_REST
 from jwstsync.store.parts import Parts
 
@@ -117,9 +118,15 @@ def _parts(folder: Path) -> Iterator[Leftover]:
 
 
 def _parts_of_scripts(folder: Path) -> Iterator[Leftover]:
-    """What scripts have left. They claim nothing, and may run on other hosts: what was just written to is in use."""
+    """What scripts have left. They claim nothing, and may run on other hosts: what was just written to is in use.
+
+    What killed ones noted of the files that they put in place is no part, and stays for the next run to read.
+    """
     now = time.time()
+    notes = set(folder.glob(OUTCOMES))
     for path in _files(folder):
+        if path in notes:
+            continue
         one = _part(folder, path)
         if now - one.at >= LONGEST_REST:
             yield one

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NOTES = "fetched"
 """The folder of these notes, below the state folder."""
+OUTCOMES = "run.*/outcome.*"
+"""Where they are while their script is at work, or was killed, below the folder of scripts."""
 _WHOSE, _DONE = "of", "done"  # the first column of a note's lines
 
 
@@ -80,7 +82,7 @@ class Origins:
 def _noted_times(state_folder: Path, lockfile_name: str) -> dict[str, int]:
     """When scripts of this lockfile last wrote that they had put a product in place, by its path."""
     times: dict[str, int] = {}
-    for note in (*_notes(state_folder / NOTES), *(state_folder / "script").glob("run.*/outcome.*")):
+    for note in (*_notes(state_folder / NOTES), *(state_folder / "script").glob(OUTCOMES)):
         try:
             whose, paths = _read(note)
             written = note.stat().st_mtime_ns

@@ -11,7 +11,7 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from jwstsync.store.origins import NOTES
+from jwstsync.store.origins import NOTES, OUTCOMES
 from jwstsync.store.owners import is_alive, is_fresh
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def clear_scripts(state_folder: Path) -> None:
     folder = state_folder / _FOLDER
     if any(_is_at_work(run) for run in folder.glob("run.*")):
         return
-    for note in folder.glob("run.*/outcome.*"):  # what a script does itself at its end
+    for note in folder.glob(OUTCOMES):  # what a script does itself at its end
         with suppress(OSError):
             (state_folder / NOTES).mkdir(exist_ok=True)
             note.rename(state_folder / NOTES / f"{note.parent.name}{note.suffix}")

@@ -224,17 +224,18 @@ def test_while_an_apply_is_at_work(desk: Desk, archive: Sandbox) -> None:
 
 
 def test_parts_that_somebody_uses(full: Desk) -> None:
-    """What a live run has claimed stays, and what a script has just written to; what dead ones left goes."""
+    """What a live run has claimed stays, and what a script has just written to, or noted; what dead ones left goes."""
     live = f"parts/{KEY}.{own_name()}.part"
     put(full, live, age=30 * DAY)
     put(full, f"parts/{KEY}.0-x.part")
     put(full, "parts/a-note-alone.note")
     put(full, "script/parts/new.part")
     put(full, "script/parts/old.part", age=2 * DAY)
+    put(full, "script/run.1.1/outcome.0", age=2 * DAY)
     called = full.call("clean", "-y")
 
     assert called.out.splitlines()[-1] == "Removed: 3 files, 15 B."
-    assert left(full) == [live, "script/parts/new.part"]
+    assert left(full) == [live, "script/parts/new.part", "script/run.1.1/outcome.0"]
 
 
 def test_links_are_not_followed(full: Desk, tmp_path: Path) -> None:
