@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,6 @@ from tests.cli.terminals import Terminal, screen_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from jwstsync.sandbox import Catalogue
-    from jwstsync.sandbox.columns import Row
 
 GOLDEN = Path(__file__).with_name("golden")
 RENEW = "RENEW_GOLDEN"
@@ -93,31 +90,13 @@ WHERE: Mapping[str, int | None] = {"80": 80, "120": 120, "piped": None}
 """By name, how many columns a terminal has, or that there is none. That of 120 has NO_COLOR."""
 COLOR = re.compile(r"\x1b\[(?:\d+;)*[349]\d")
 QUESTION = "Do this? [y/N]: "
-CENTURY = 36_525  # days
-NOT_YET = 61_400.0  # MJD; what is public later is not public yet
-
-
-def a_century_later(row: Row) -> Row:
-    """A row with its release date put off, if that has not come yet: what is seen is not to change when it does."""
-    names = ("t_obs_release", "publicReleaseDate_mjd")
-    return {
-        name: value + CENTURY if name in names and isinstance(value, float) and value > NOT_YET else value
-        for name, value in row.items()
-    }
-
-
-def archive_for_long() -> Catalogue:
-    """The stand-in's own two proposals, of which nothing becomes public for long."""
-    own = built_in(full_size=False)
-    observations = tuple(map(a_century_later, own.observations))
-    keywords = {name: tuple(map(a_century_later, rows)) for name, rows in own.keywords.items()}
-    return replace(own, observations=observations, keywords=keywords)
+FAR = 2127  # nothing becomes public before: what is said of a release depends on the day
 
 
 @pytest.fixture(scope="module")
 def southern_ring() -> Iterator[str]:
     """The address of the stand-in."""
-    with Sandbox(catalogue=archive_for_long()) as sandbox:
+    with Sandbox(catalogue=built_in(full_size=False, year=FAR)) as sandbox:
         yield sandbox.url
 
 

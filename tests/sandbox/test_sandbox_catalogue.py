@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from jwstsync.sandbox import Catalogue
@@ -156,3 +158,24 @@ def test_every_product_has_one_size_wherever_it_is_listed() -> None:
     for rows in catalogue.products.values():
         for row in rows:
             assert row["size"] in {None, catalogue.makings[str(row["productFilename"])][-1].size}
+
+
+@pytest.mark.parametrize("year", [2027, 2127])
+def test_what_is_not_public_becomes_so_in_one_year(year: int) -> None:
+    """Seven observations of the survey are released then, by listing and keywords."""
+    catalogue = built_in(full_size=False, year=year)
+    begin, end = (datetime(one, 1, 1, tzinfo=UTC) - datetime(1858, 11, 17, tzinfo=UTC) for one in (year, year + 1))
+    days = [row["t_obs_release"] for row in catalogue.observations if row["dataRights"] != "PUBLIC"]
+    told = {catalogue.keywords[name][-1]["publicReleaseDate_mjd"] for name in catalogue.exclusive}
+
+    assert len(days) == 7
+    assert set(days) == told
+    assert all(begin < timedelta(days=float(day or 0)) < end for day in days)
+
+
+def test_what_is_not_public_is_not_by_its_date_either() -> None:
+    """Whenever the stand-in starts, the releases are a month away at least."""
+    days = [row["t_obs_release"] for row in built_in(full_size=False).observations if row["dataRights"] != "PUBLIC"]
+    soonest = datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=min(float(day or 0) for day in days))
+
+    assert soonest - datetime.now(UTC) > timedelta(days=30)

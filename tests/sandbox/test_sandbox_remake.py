@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CAL = "jw02733002001_02103_00001_mirimage_cal.fits"
 RING = 87602450
 REMADE = "jw05398497001_02201_00001_nrca1_cal.fits"
-SURVEY = Catalogue.from_rows(*survey.rows(full_size=False))
+SURVEY = Catalogue.from_rows(*survey.rows(full_size=False, year=2027))
 
 
 def listed(holdings: Holdings, name: str) -> dict[Value, Value]:
