@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jwstsync.sandbox.columns import Row
 
 FIRST, SECOND, EXCLUSIVE = 1111, 2222, 3333
-RELEASE = 61_440.0  # MJD of 2027-02-04
+RELEASE = 97_964.0  # MJD of 2127-02-04: what is said of a release changes once it has passed
 SIZE = 8640  # bytes of every FITS file
 INVOKE, DOWNLOAD = "/api/v0/invoke", "/api/v0.1/Download/file"
 SUFFIXES = ("uncal", "rate", "cal", "i2d")

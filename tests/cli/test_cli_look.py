@@ -27,7 +27,7 @@ def test_the_observations_of_proposals(desk: Desk) -> None:
     assert desk.call("search", str(EXCLUSIVE), str(FIRST), str(EXCLUSIVE)).out.splitlines() == [
         "proposal 3333: 1 observation",
         "  observation                     instrument    filters  target    level  rights            release",
-        "  jw03333-o001_t001_nircam_f200w  NIRCAM/IMAGE  F200W    NGC-3132  3      EXCLUSIVE_ACCESS  2027-02-04",
+        "  jw03333-o001_t001_nircam_f200w  NIRCAM/IMAGE  F200W    NGC-3132  3      EXCLUSIVE_ACCESS  2127-02-04",
         "proposal 1111: 1 observation",
         "  observation                     instrument    filters  target    level  rights  release",
         "  jw01111-o001_t001_nircam_f200w  NIRCAM/IMAGE  F200W    NGC-3132  3      PUBLIC  2022-07-13",

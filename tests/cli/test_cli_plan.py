@@ -219,8 +219,8 @@ def test_what_is_not_public_is_withheld(desk: Desk) -> None:
 
     assert groups(planned)[2:] == [
         "  ?   1  withhold   8.6 kB   3333: 1 i2d",
-        f"          {closed}  8.6 kB  (exclusive access until 2027-02-04)",
-        "  1 withheld: 1 public on 2027-02-04 (in 53 days)",
+        f"          {closed}  8.6 kB  (exclusive access until 2127-02-04)",
+        "  1 withheld: 1 public on 2127-02-04 (in 53 days)",
     ]
     assert planned.out.endswith("\nPlan: 1 to fetch, 8.6 kB, 1 withheld; 85.4 GB free.\n")
     assert planned.code == ExitCode.DIFFERENCES
@@ -232,9 +232,9 @@ def test_a_release_that_has_passed(desk: Desk) -> None:
     desk.monkeypatch.setattr("jwstsync.sync.clock.mjd_now", lambda: RELEASE + 1)
     planned, told = desk.call("plan"), desk.call("plan", "--json").document
 
-    assert "its release date 2027-02-04 has passed: files take a while to move" in planned.out
+    assert "its release date 2127-02-04 has passed: files take a while to move" in planned.out
     assert "\n  1 withheld: 1 whose release date has passed (files take a while to move to the" in planned.out
-    assert [one["detail"]["released"] for one in told["actions"] if one["action"] == "withhold"] == ["2027-02-04"]
+    assert [one["detail"]["released"] for one in told["actions"] if one["action"] == "withhold"] == ["2127-02-04"]
 
 
 def test_what_is_only_withheld_is_no_difference(desk: Desk) -> None:

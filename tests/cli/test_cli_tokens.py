@@ -252,7 +252,7 @@ def test_what_is_refused_is_said_once_a_proposal(desk: Desk, archive: Sandbox, s
     )
     assert applied.err.startswith(f"withheld: 4 products of proposal {EXCLUSIVE}: the archive answered {status} ")
     assert applied.err.endswith(
-        " (not today); its release date 2027-02-04 has passed: files take a while to move to the public store\n"
+        " (not today); its release date 2127-02-04 has passed: files take a while to move to the public store\n"
     )
     asked_for = [one.uri for one in archive.requests if one.path == DOWNLOAD]
     assert len(asked_for) == len(set(asked_for))

@@ -149,7 +149,7 @@ class FakeArchive:
             raise ArchiveError(f"proposal {proposal_id}: down for maintenance")
         return [
             Observation(10 * proposal_id + 1, "public", "JWST", calib_level=3),
-            Observation(10 * proposal_id + 2, "exclusive", "JWST", calib_level=3, released_at=61_440.0),
+            Observation(10 * proposal_id + 2, "exclusive", "JWST", calib_level=3, released_at=97_964.0),
         ]
 
     def products(self, group_ids: Sequence[int]) -> list[ProductRow]:

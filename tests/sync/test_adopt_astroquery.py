@@ -44,7 +44,7 @@ def catalogue() -> Catalogue:
             "obs_id": "jw01111-o002",
             "proposal_id": "1111",
             "dataRights": "EXCLUSIVE_ACCESS",
-            "t_obs_release": 61_440.0,
+            "t_obs_release": 97_964.0,
         },
     ]
     names = {**dict.fromkeys([*FITS, ASN], 11), SECRET: 12, SECRET_ASN: 12}

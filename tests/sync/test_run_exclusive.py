@@ -40,7 +40,7 @@ def mjd(now: float) -> Clock:
     return Clock(mjd=lambda: now)
 
 
-PASSED = "its release date 2027-02-04 has passed: files take a while to move to the public store"
+PASSED = "its release date 2127-02-04 has passed: files take a while to move to the public store"
 
 
 @pytest.mark.parametrize("access", ["auto", "fetch", "error"])
@@ -96,7 +96,7 @@ def test_error_refuses_the_run_with_a_strangers_token(place: Place) -> None:
     with_access(place, "error", STRANGER)
 
     with pytest.raises(TokenError) as caught:
-        place.apply(clock=mjd(61_439))
+        place.apply(clock=mjd(97_963))
     first = "fetch x0_cal.fits, fetch x1_cal.fits, fetch x2_cal.fits, fetch x_cal.fits of proposal 1"
     ends = "can not be had: 401; expected a token with the right"
     assert str(caught.value).splitlines() == [
@@ -112,7 +112,7 @@ def test_error_says_where_a_release_date_has_passed(place: Place) -> None:
     with_access(place, "error", STRANGER)
 
     with pytest.raises(TokenError, match=rf"401; {PASSED}; expected a token"):
-        place.apply(clock=mjd(61_441))
+        place.apply(clock=mjd(97_965))
 
 
 @pytest.mark.parametrize(("access", "probed"), [("auto", []), ("fetch", []), ("error", [X])])
@@ -169,17 +169,17 @@ def test_a_withheld_product_says_when_it_will_be_public(place: Place) -> None:
     [withheld] = [action for action in place.plan().actions if action.kind == "withhold"]
 
     assert withheld.wanted is not None
-    assert withheld.wanted.released_at == 61_440
+    assert withheld.wanted.released_at == 97_964
 
 
 @pytest.mark.parametrize(
     ("now", "access", "token", "outcome", "error"),
     [
-        (61_439.9, "auto", None, "withheld", "exclusive access until 2027-02-04"),
-        (61_439.9, "auto", STRANGER, "withheld", "401"),
-        (61_440.1, "auto", None, "withheld", f"exclusive access; {PASSED}"),
-        (61_440.1, "auto", STRANGER, "withheld", f"401; {PASSED}"),
-        (61_440.1, "fetch", STRANGER, "failed", f"401; {PASSED}"),
+        (97_963.9, "auto", None, "withheld", "exclusive access until 2127-02-04"),
+        (97_963.9, "auto", STRANGER, "withheld", "401"),
+        (97_964.1, "auto", None, "withheld", f"exclusive access; {PASSED}"),
+        (97_964.1, "auto", STRANGER, "withheld", f"401; {PASSED}"),
+        (97_964.1, "fetch", STRANGER, "failed", f"401; {PASSED}"),
     ],
 )
 def test_a_refusal_after_the_release_is_told_as_such(
@@ -198,10 +198,10 @@ def test_a_file_that_is_wrong_and_can_not_be_had_says_until_when(place: Place) -
     """What was to be adopted, and turns out to be other bytes, is withheld like any other."""
     place.file(X).parent.mkdir(parents=True)
     place.file(X).write_bytes(b"<html>".ljust(2880))
-    report = place.apply(clock=mjd(61_439))
+    report = place.apply(clock=mjd(97_963))
 
     [result] = [result for result in report.results if result.action.uri.endswith(X)]
-    assert (result.outcome, result.error) == ("withheld", "exclusive access until 2027-02-04")
+    assert (result.outcome, result.error) == ("withheld", "exclusive access until 2127-02-04")
 
 
 def test_an_exclusive_file_that_is_here_is_adopted(place: Place) -> None:
