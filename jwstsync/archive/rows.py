@@ -83,7 +83,11 @@ def table_of(pages: Iterable[Response], configuration: Mapping[str, Any]) -> Tab
 
 
 def records(table: Table, columns: Mapping[str, Column], record: type[_Record]) -> list[_Record]:
-    """The rows of a table as records; columns that are absent are null, unknown ones are passed over."""
+    """The rows of a table as records; columns that are absent are null, unknown ones are passed over.
+
+    Raises:
+        ArchiveError: A column that every answer has is absent, or a cell is not of its column's kind.
+    """
     known = [column for column in columns.values() if column.name in table.names]
     absent = [column.name for column in columns.values() if column.attribute in _REQUIRED and column not in known]
     if absent and table.rows:

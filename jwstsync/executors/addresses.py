@@ -48,7 +48,11 @@ def quoted_uri(fetch: Fetch) -> str:
 
 
 def known_sum(fetch: Fetch) -> str | None:
-    """The checksum that the bytes must have: the SHA-256 of locked bytes, else the archive's MD5."""
+    """The checksum that the bytes must have: the SHA-256 of locked bytes, else the archive's MD5.
+
+    Raises:
+        UsageError: It has another form than these have.
+    """
     known = fetch.sha256 or fetch.md5
     if known is not None and not _SUM.fullmatch(known):
         raise UsageError(f"checksum {known!r} of {fetch.uri!r}: expected 32 or 64 lower-case hex digits")

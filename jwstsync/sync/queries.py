@@ -34,7 +34,11 @@ class Queries:
 
     @contextmanager
     def one_of(self, proposal: int) -> Iterator[None]:
-        """While it lasts, one of the questions about a proposal is asked; the first that fails is told."""
+        """While it lasts, one of the questions about a proposal is asked; the first that fails is told.
+
+        Raises:
+            ArchiveError: That which ended the question, as it came.
+        """
         try:
             yield
         except ArchiveError as error:
