@@ -26,7 +26,9 @@ _NUMBERS = frozenset({Kind.NUMBER, Kind.TIME, Kind.SIZE})
 _NAMES = frozenset({"data_uri", "filename", "obs_id"})
 _NULL_NUMBER = -999  # what astroquery's tables have for a null whole number, and so what may be sent for one
 
-_DATE = re.compile(r"/Date\((-?\d{1,16})\)/")  # how MAST may write a date: ms since 1970-01-01
+_DATE = re.compile(
+    r"/Date\((-?\d{1,16})\)/"
+)  # a date of the keyword services, in ms since 1970-01-01; those in MJD are asked for
 _MS_PER_DAY = 86_400_000
 _MJD_OF_1970 = 40_587
 
@@ -127,7 +129,11 @@ def _values(cells: list[_Cell], column: Column, read: Callable[[_Cell, Column], 
 
 
 def _value(cell: _Cell, column: Column) -> Value:
-    """A cell in our spelling: None for every kind of null, whole numbers whole, proposals without leading zeros."""
+    """A cell in our spelling: None for every kind of null, whole numbers whole, proposals without leading zeros.
+
+    Raises:
+        ArchiveError: It is of another kind.
+    """
     if cell is None or cell == "" or cell != cell:  # noqa: PLR0124 - NaN is a null float
         return _null(column)
     try:

@@ -47,7 +47,7 @@ class Amount(TypedDict):
 class Version(TypedDict):
     """What one side says of a product. ``md5`` is the archive's."""
 
-    size: int | None
+    size: Annotated[int | None, Field(description="bytes, as far as known")]
     md5: str | None
     cal_ver: str | None
     crds_ctx: str | None
@@ -58,8 +58,8 @@ class ChangeEntry(TypedDict):
     """One fact that archive and lockfile state otherwise."""
 
     fact: Literal["size", "md5", "cal_ver", "crds_ctx"]
-    locked: str | int
-    archive: str | int
+    locked: Annotated[str | int, Field(description="as it was locked; a size in bytes")]
+    archive: Annotated[str | int, Field(description="as it is there now; a size in bytes")]
 
 
 @with_config(CLOSED)
@@ -87,7 +87,7 @@ class ActionEntry(TypedDict):
     uri: str
     path: str
     proposal: int
-    size: int | None
+    size: Annotated[int | None, Field(description="bytes, as far as known")]
     source: Annotated[str | None, Field(description="the file elsewhere that it is brought in from (--adopt-from)")]
     compared_by: Annotated[
         BasisName | None,

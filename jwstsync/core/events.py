@@ -117,7 +117,7 @@ class ProductEvent(TypedDict):
     uri: str
     path: str | None
     proposal: int
-    size: int | None
+    size: Annotated[int | None, Field(description="bytes, as far as known")]
     source: Annotated[str | None, Field(description="the file elsewhere that it was brought in from (--adopt-from)")]
     error: str | None
 
@@ -146,7 +146,7 @@ class SummaryEvent(TypedDict):
 
     type: Literal["summary"]
     exit_code: int
-    counts: dict[OutcomeName, int]
+    counts: Annotated[dict[OutcomeName, int], Field(description="how many products ended so")]
     bytes: Annotated[int, Field(description="bytes of the products that were fetched")]
     unconfirmed: Annotated[int, Field(description="products that were accepted against the archive's checksum")]
     error: Annotated[str | None, Field(description="why the run ended early")]

@@ -44,7 +44,7 @@ class SavedEntry(TypedDict):
     uri: str
     path: str
     proposal: int
-    size: int | None
+    size: Annotated[int | None, Field(description="bytes, as far as known")]
     sha256: Annotated[
         Digest | None, Field(description="the bytes that are locked, or of the file that is pruned; null for new ones")
     ]
@@ -66,7 +66,7 @@ class SavedOptions(TypedDict):
     mode: ModeName
     allow_empty: bool
     prune: bool
-    max_prune: Annotated[int | None, Field(ge=0)]
+    max_prune: Annotated[int | None, Field(ge=0, description="how many files to prune at most")]
 
 
 @with_config(CLOSED)

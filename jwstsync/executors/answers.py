@@ -72,7 +72,7 @@ def check_answer(response: Response, transfer: Transfer, span: Span) -> Version 
     Raises:
         RefusalError: The product is not to be had.
         SetbackError: It may be had later.
-    """
+    """  # noqa: DOC501 - `no_body` makes one of these
     if response.status not in {_OK, _PARTIAL}:
         raise no_body(response)
     encoding = response.headers.get("Content-Encoding", "identity").lower()
@@ -93,7 +93,11 @@ def _whole_version(response: Response, before: Version) -> Version:
 
 
 def _whole_length(response: Response, version: Version, span: Span) -> int | None:
-    """The length of the whole that a part of it states; the part has to be the one that was asked for."""
+    """The length of the whole that a part of it states; the part has to be the one that was asked for.
+
+    Raises:
+        SetbackError: It is of another version, or another part.
+    """
     header = response.headers.get("Content-Range", "")
     etag = response.headers.get("ETag")
     if version.etag is not None and etag not in {None, version.etag}:

@@ -176,7 +176,11 @@ class Connection:
         return Response(found, line.connection, headers, self._server.silence)
 
     def _line(self, address: str) -> _Line:
-        """The way to where an address leads, made when it is first asked for."""
+        """The way to where an address leads, made when it is first asked for.
+
+        Raises:
+            RefusalError: It is no address that can be asked.
+        """
         try:
             origin = origin_of(address)
         except ValueError as error:

@@ -255,7 +255,11 @@ class Engine:
         self._telling.back(transfer.fetch.uri)
 
     def _judged(self, transfer: Transfer, span: Span) -> Landing | None:
-        """The landing of a product that is whole and believed, once its bytes are durable."""
+        """The landing of a product that is whole and believed, once its bytes are durable.
+
+        Raises:
+            OSError: They can not be read or synced.
+        """
         if not transfer.concludes(span):
             return None
         while (digest := transfer.digest()) is not None:

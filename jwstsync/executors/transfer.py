@@ -233,6 +233,9 @@ class Transfer:
             span: What is cut.
             piece: The bytes of each.
             least: A rest that is shorter goes with the last of them.
+
+        Raises:
+            ValueError: Its end is not known.
         """
         if span.end is None:
             raise ValueError("a span without an end can not be cut")

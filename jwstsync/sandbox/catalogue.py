@@ -112,7 +112,11 @@ class Catalogue:
 
 
 def _full(row: Row, defaults: Row, columns: Columns, needed: tuple[str, ...]) -> dict[str, Value]:
-    """The row with every column."""
+    """The row with every column.
+
+    Raises:
+        ValueError: It has a column that there is not, or lacks one that is needed.
+    """
     unknown = row.keys() - columns.keys()
     if unknown:
         raise ValueError(f"column {min(unknown)!r}: expected one of {', '.join(columns)}")
@@ -174,7 +178,11 @@ def _makings(product: Row, parent: Row, described: Iterable[Row] | None) -> tupl
 
 
 def _making(product: Row, parent: Row, number: int, keywords: Row | None) -> Making:
-    """The making that a keyword row tells of, or the product row where there is none."""
+    """The making that a keyword row tells of, or the product row where there is none.
+
+    Raises:
+        ValueError: It is FITS, and not of whole blocks.
+    """
     told = keywords or {"cal_ver": product["prvversion"]}
     filename = str(product["productFilename"])
     size = int(told.get("fileSize") or product["size"] or _smallest(filename))

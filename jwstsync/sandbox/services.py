@@ -135,7 +135,11 @@ class _Described(Sequence[Row]):
 
 
 def _selected(columns: Columns, params: Params) -> Columns:
-    """The columns that a query names, in its order; all for ``*``."""
+    """The columns that a query names, in its order; all for ``*``.
+
+    Raises:
+        QueryError: There is no such column.
+    """
     asked = params.get("columns")
     if asked == "*":
         return columns

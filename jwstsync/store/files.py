@@ -55,6 +55,7 @@ def make_folder(folder: str | Path, unsynced: set[str]) -> None:
     """Makes a folder, and adds those that have to be synced for it to last.
 
     Raises:
+        FileExistsError: Something else has its name.
         OSError: It can not be made.
     """
     path = os.fspath(folder)

@@ -26,7 +26,7 @@ _MAGIC = {
 _PAGE_START = re.compile(rb"[\xef\xbb\xbf\s]*<[a-z!?]", re.IGNORECASE)  # a tag or comment: no table of numbers has one
 _ERROR_START = re.compile(
     rb"[\xef\xbb\xbf\s]*\{\s*\"status\"\s*:\s*\"error\"", re.IGNORECASE
-)  # MAST's answer to a bad query
+)  # as MAST answers a bad query, with status 200; that it does so for a download was not checked
 _AN_ERROR = "is an error of the archive's"
 _LARGEST_JSON = 64 << 20  # bytes; associations are some kB, and what is larger is not parsed to tell
 

@@ -175,7 +175,11 @@ class Question:
         return self.archive or open_archive(self.manifest.archive.url, self.manifest.archive.timeout)
 
     def _selection(self, lockfile: Lockfile) -> Selection | None:
-        """What is selected, by fresh answers or kept ones; None where there are none, or none are wanted."""
+        """What is selected, by fresh answers or kept ones; None where there are none, or none are wanted.
+
+        Raises:
+            ArchiveError: A proposal could not be asked, and the lockfile must not change.
+        """
         match self.mode:
             case Mode.FROZEN:
                 return None
@@ -213,7 +217,11 @@ class Question:
         answers: Mapping[KeywordQuestion, Sequence[KeywordRow]],
         failed: Mapping[KeywordQuestion, str],
     ) -> Selection:
-        """The selection with what the keyword services say of it."""
+        """The selection with what the keyword services say of it.
+
+        Raises:
+            ArchiveError: One did not answer, and checksums are required.
+        """
         checksums = self.manifest.archive.checksums
         if failed and checksums == "require":
             needed = f'archive.checksums = "require": expected an answer; {WITHOUT_ASKING}'

@@ -128,7 +128,11 @@ class Run:
             raise LimitError(problem)
 
     def _check_rights(self) -> None:
-        """Where all has to come or nothing, has the archive asked once for each proposal's exclusive products."""
+        """Where all has to come or nothing, has the archive asked once for each proposal's exclusive products.
+
+        Raises:
+            TokenError: Some of them can not be had.
+        """
         if self._rights_are_checked:
             return
         problem = refused_rights(self.plan, self._question, self._token, self._clock.mjd())

@@ -92,8 +92,8 @@ def write_script(
         named_archive: The server that the user, not the manifest, has named; it may see the token, as MAST may.
 
     Raises:
-        JwstsyncError: The lockfile would change and must not, something can not be had and ``exclusive_access =
-            "error"``, or the file can not be written.
+        TokenError: Something can not be had, and ``exclusive_access = "error"``.
+        JwstsyncError: The lockfile would change and must not, or the file can not be written.
     """
     if mode is Mode.LOCKED:
         check_locked(plan)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import socket
 import urllib.request
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomli
@@ -17,6 +19,9 @@ from jwstsync.errors import ExitCode
 from jwstsync.sandbox import TOKEN
 from tests.cli.archive import product_name
 from tests.cli.calls import ONE, Called, Desk, ended, fits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _Validator: Any = import_module("jsonschema").Draft202012Validator  # it comes without types
 SCHEMAS = Path(__file__).parents[2] / "schema"
@@ -65,6 +70,26 @@ def test_schemas_are_those_of_the_repository(bare: Desk, subject: str) -> None:
     """What is printed is the file that editors and programs are pointed at, byte for byte."""
     how = f"stale: run `jwstsync schema {subject} > schema/{subject}.schema.json`"
     assert bare.call("schema", subject).out == (SCHEMAS / f"{subject}.schema.json").read_text(encoding="utf-8"), how
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_schemas_tell_what_numbers_are_of(subject: str) -> None:
+    """Each number in what is printed says what it counts, and in which unit, unless its name does."""
+    schema = json.loads((SCHEMAS / f"{subject}.schema.json").read_text(encoding="utf-8"))
+    untold = [
+        name
+        for name, value in properties_of(schema)
+        if re.search(r'"(integer|number)"', json.dumps(value)) and "description" not in value
+    ]
+    assert set(untold) <= {"files", "bytes", "products", "proposal", "calib_level", "exit_code"}
+
+
+def properties_of(schema: object) -> Iterator[tuple[str, dict[str, object]]]:
+    """The keys that a schema names anywhere in it, with what each may be."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {}).items()
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from properties_of(part)
 
 
 def test_a_stand_in_to_work_with(bare: Desk) -> None:
