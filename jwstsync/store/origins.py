@@ -40,6 +40,7 @@ class Origins:
     def __init__(self, tree: Tree, lockfile_name: str) -> None:
         self._tree = tree
         self._lockfile_name = lockfile_name
+        self._seen = tuple(_notes(tree.state_folder / NOTES))
 
     @cached_property
     def _record(self) -> Mapping[ProductPath, Entry]:
@@ -69,14 +70,16 @@ class Origins:
         return WRITTEN if mtime_ns <= self._noted.get(path, -1) else origin
 
     def forget_notes(self) -> None:
-        """Removes what scripts of this lockfile have noted, once all of it is in the record; what can not go stays."""
-        folder = self._tree.state_folder / NOTES
-        for note in _notes(folder):
+        """Removes what scripts of this lockfile have noted, once all of it is in the record; what can not go stays.
+
+        So do notes that were not there at first: of what a script has brought meanwhile the record knows nothing.
+        """
+        for note in self._seen:
             with suppress(OSError):
                 if _read(note)[0] == lockfile_key(self._lockfile_name):
                     note.unlink()
         with suppress(OSError):  # other lockfiles have notes there, or it is gone
-            folder.rmdir()
+            (self._tree.state_folder / NOTES).rmdir()
 
 
 def _noted_times(state_folder: Path, lockfile_name: str) -> dict[str, int]:

@@ -79,3 +79,12 @@ def test_notes_are_forgotten_by_lockfile(tree: Tree) -> None:
     Origins(tree, "other.lock").forget_notes()
     assert not (tree.state_folder / "fetched").exists()
     Origins(tree, NAME).forget_notes()
+
+
+def test_notes_that_come_meanwhile_stay(tree: Tree) -> None:
+    """A script that ends while a run is at work keeps its word for the next one."""
+    note(tree, "")
+    origins = Origins(tree, NAME)
+    note(tree, "", "fetched/2.2.0")
+    origins.forget_notes()
+    assert [path.name for path in (tree.state_folder / "fetched").iterdir()] == ["2.2.0"]
