@@ -76,7 +76,9 @@ def _begin(context: click.Context, output: Output, target: Path, proposals: Sequ
         with archive_of(globals_of(context)) as archive:
             listings = look_up(archive, proposals, output)
     if unknown := [listing.proposal for listing in listings if not listing.observations]:
-        raise UsageError("\n".join(map(nothing_of, unknown)))
+        raise UsageError(
+            "\n".join(f"{nothing_of(one)}; expected the number of one that has any, such as 2733" for one in unknown)
+        )
     schema = _write_starter(target, listings)
     output.answer(f"Wrote {target}; see what it selects with: jwstsync plan")
     return [str(target), str(schema)]

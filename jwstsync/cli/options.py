@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-PROPOSAL_ID = click.IntRange(1, 99_999)
 _PREFIX = "JWSTSYNC_"
 
 
@@ -47,6 +46,25 @@ class Seconds(click.FloatRange):
         """The number that a text is."""
         number: float = super().convert(value, param, ctx)
         return number if math.isfinite(number) else self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+
+
+class ProposalId(click.IntRange):
+    """The number of a proposal, as MAST counts them."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 99_999)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """The number that a text is."""
+        try:
+            number: int = super().convert(value, param, ctx)
+        except click.BadParameter:
+            expected = f"expected a proposal id, a whole number from {self.min} to {self.max}"
+            self.fail(f"{value!r}: {expected}", param, ctx)
+        return number
+
+
+PROPOSAL_ID = ProposalId()
 
 
 class Amount(click.ParamType[float]):

@@ -51,6 +51,9 @@ def manifest_text(path: str | Path) -> str:
         raise ManifestError(str(path), [Problem("", "", missing)]) from None
     except UnicodeDecodeError:
         raise ManifestError(str(path), [Problem("", "", "expected UTF-8 text")]) from None
+    except IsADirectoryError:
+        folder = "is a folder; expected a manifest, such as jwstsync.toml in it"
+        raise ManifestError(str(path), [Problem("", "", folder)]) from None
     except OSError as error:
         raise ManifestError(str(path), [Problem("", "", f"not read: {error.strerror}")]) from None
 

@@ -114,7 +114,7 @@ def test_a_manifest_that_is_not_text(full: Desk) -> None:
     ("path", "words"),
     [
         ("no.toml", "no.toml: not found; expected a manifest, such as `jwstsync init` writes"),
-        ("mastDownload", "mastDownload: not read: Is a directory"),
+        ("mastDownload", "mastDownload: is a folder; expected a manifest, such as jwstsync.toml in it"),
     ],
 )
 def test_a_manifest_that_can_not_be_read(full: Desk, path: str, words: str) -> None:
@@ -177,8 +177,8 @@ OPTIONS = {
     "value missing": ("plan --explain", "Option '--explain' requires an argument"),
     "argument too many": ("plan 2733", "unexpected extra argument"),
     "argument missing": ("search", "Missing argument 'ID...'"),
-    "no proposal id": ("search ring", "'ring' is not a valid integer"),
-    "proposal id zero": ("search 0", "0 is not in the range 1<=x<=99999"),
+    "no proposal id": ("search ring", "'ring': expected a proposal id, a whole number from 1 to 99999"),
+    "proposal id zero": ("search 0", "'0': expected a proposal id, a whole number from 1 to 99999"),
     "no timeout": ("plan --timeout soon", "'soon' is not a valid number of seconds"),
     "timeout zero": ("plan --timeout 0", "0.0 is not in the range x>0"),
     "timeout without end": ("plan --timeout inf", "'inf' is not a valid number of seconds"),

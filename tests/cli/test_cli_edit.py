@@ -155,7 +155,10 @@ def test_a_manifest_for_a_proposal_that_there_is_not(desk: Desk) -> None:
     """Nothing is written: a wrong id is a mistake of the call, and each is named."""
     refused = desk.call("init", "77", str(FIRST), "78", "-f", "new.toml")
 
-    said = "jwstsync: proposal {}: the archive lists no executed JWST observation\n"
+    said = (
+        "jwstsync: proposal {}: the archive lists no executed JWST observation; "
+        "expected the number of one that has any, such as 2733\n"
+    )
     assert refused == Called(ExitCode.INVALID, "", said.format(77) + said.format(78))
     assert not (desk.folder / "new.toml").exists()
 

@@ -74,7 +74,7 @@ def test_a_manifest_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 def test_a_manifest_that_can_not_be_read_is_told(tmp_path: Path) -> None:
     """A folder of that name is named with the system's reason."""
-    assert problem_of(tmp_path) == f"{tmp_path}: not read: Is a directory"
+    assert problem_of(tmp_path) == f"{tmp_path}: is a folder; expected a manifest, such as jwstsync.toml in it"
 
 
 def test_an_invalid_manifest_is_named(place: Place) -> None:
