@@ -58,7 +58,7 @@ def clean(context: click.Context, /, *, yes: bool, older_than: float | None, loc
         raise UsageError("clean: nobody can be asked here; expected -y, or a terminal")
     chosen = [kind for kind in Kind if kinds[kind]] or [*Kind]
     with (
-        session_of(context) as session,
+        session_of(context, asks=False) as session,
         open_cleaning(session.manifest, chosen, older_than=older_than, lock_timeout=lock_timeout) as cleaning,
     ):
         _show(output, cleaning, chosen)

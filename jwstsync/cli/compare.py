@@ -168,7 +168,7 @@ def status(context: click.Context, *, check: bool) -> int:
     from jwstsync.store.tree import Tree
     from jwstsync.sync.planning import status as compare
 
-    with session_of(context) as session:
+    with session_of(context, asks=False) as session:
         feedback = Progress(Output(globals_of(context)))
         found = compare(session.manifest, feedback=feedback, settings=session.settings)
         kept = Tree(Path(session.manifest.root)).kept_versions()

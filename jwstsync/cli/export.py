@@ -49,7 +49,7 @@ def export(context: click.Context, *, form: str, output: str, relative_to: str |
         raise UsageError(f"--relative-to and {form}: expected sha256sums")
     _check(said, form, output)
     name = cast("FormatName", form)
-    with session_of(context) as session:
+    with session_of(context, asks=False) as session:
         products = locked_products(session.manifest)
         content = exported(products, name, _folder(session.manifest, relative_to))
     if output == _STDOUT:

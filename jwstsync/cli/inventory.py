@@ -44,7 +44,7 @@ def show(context: click.Context) -> int:
 
     options = globals_of(context)
     output = Output(options)
-    with session_of(context) as session:
+    with session_of(context, asks=False) as session:
         lockfile = Path(session.manifest.lockfile)
         inventory, names = inventory_of(read_lockfile(lockfile)[0]), proposal_names(session.manifest)
     if output.as_json:

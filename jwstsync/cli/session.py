@@ -31,8 +31,12 @@ class Session:
 
 
 @contextmanager
-def session_of(context: click.Context) -> Iterator[Session]:
+def session_of(context: click.Context, *, asks: bool = True) -> Iterator[Session]:
     """The session of a call; with ``--sandbox``, a stand-in for the archive serves as long as it lasts.
+
+    Args:
+        context: The call.
+        asks: Whether the command may ask the archive; for one that never does no stand-in is started.
 
     Raises:
         ManifestError: There is no manifest, or it is not valid.
@@ -47,6 +51,9 @@ def session_of(context: click.Context) -> Iterator[Session]:
     if not options.sandbox:
         yield Session(manifest, settings)
         return
+    if not asks:
+        yield Session(manifest.for_sandbox(manifest.archive.url), _private(settings))
+        return
     with sandbox_settings(settings) as (url, private):
         yield Session(manifest.for_sandbox(url), private)
 
@@ -58,7 +65,12 @@ def sandbox_settings(settings: Settings) -> Iterator[tuple[str, Settings]]:
 
     with Sandbox() as sandbox:
         token = settings.token if settings.token in TOKENS else None
-        yield sandbox.url, replace(settings, archive_url=sandbox.url, token=token, keyring=False, cache_folder=None)
+        yield sandbox.url, replace(_private(settings), archive_url=sandbox.url, token=token)
+
+
+def _private(settings: Settings) -> Settings:
+    """The settings without what is the user's own."""
+    return replace(settings, token=None, keyring=False, cache_folder=None)
 
 
 @contextmanager
