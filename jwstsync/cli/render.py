@@ -188,7 +188,7 @@ def _sizes(action: Action) -> str:
 def notes(plan: Plan) -> Iterator[str]:
     """What is good to know of a plan, and changes nothing in it."""
     for rule in plan.goal.idle_rules:
-        yield f"note: rule {rule} takes no listed product"
+        yield f"note: rule {rule} takes no listed product; `jwstsync search ID --products` shows what there is"
     if plan.stale:
         yield f"note: {counted(plan.stale, 'product')} marked stale, which the archive is going to make anew"
     yield from spared_texts(plan.spared)
@@ -222,6 +222,9 @@ def closing_line(plan: Plan, title: str, free: int) -> str:
 
 def _bytes_to_fetch(actions: Sequence[Action]) -> str:
     return f", {size_text(total(actions))}" if actions[0].kind in TRANSFERS else ""
+
+
+REPAIR_HINT = "what differs, `jwstsync apply` puts right"
 
 
 def hint(plan: Plan) -> str | None:

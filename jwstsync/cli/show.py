@@ -55,6 +55,8 @@ def _show_text(output: Output, session: Session, plan: Plan, title: str, *, verb
     hint = render.hint(plan)
     if hint is not None and title == "plan":
         output.message(hint)
+    if title == "status" and plan.differences:
+        output.message(render.REPAIR_HINT)
     for note in render.notes(plan):
         output.message(note)
     if not plan.actions and not plan.goal.listed:
@@ -106,4 +108,5 @@ def warn_of(output: Output, plan: Plan, *, locked: bool = False) -> None:
         output.warning(f"refused: {refused.uri}: {refused.error}")
     for proposal, rows in plan.goal.listed.items():
         if not rows and proposal not in plan.goal.disbelieved:
-            output.warning(f"proposal {proposal}: the archive lists nothing that the manifest asks for")
+            nothing = f"proposal {proposal}: the archive lists nothing that the manifest asks for"
+            output.warning(f"{nothing}; `jwstsync search {proposal}` shows what it has")

@@ -45,7 +45,7 @@ def verify(context: click.Context, *, time_limit: float | None, restart: bool) -
     from jwstsync.sync.verifying import Verifying
 
     output = Output(globals_of(context))
-    with Stopping() as stopping, session_of(context) as session:
+    with Stopping() as stopping, session_of(context, asks=False) as session:
         with Progress(output) as progress:
             verifying = Verifying(session.manifest, time_limit=time_limit, restart=restart, feedback=progress)
             _tell_begin(output, verifying)
@@ -86,5 +86,7 @@ def _show(output: Output, session: Session, found: Verification, *, verbose: boo
     if found.remaining:
         size = size_text(sum(one.size for one in found.remaining))
         output.message(f"left: {counted(len(found.remaining), 'file')}, {size} to hash; run again to go on")
+    if found.differences:
+        output.message(render.REPAIR_HINT)
     if not found.plan.actions and not found.remaining:
         output.message("nothing is locked yet: jwstsync apply locks what it fetches")

@@ -102,7 +102,11 @@ TROUBLE = [
     ["2", "", "proposal 2: no answer"],
     ["1", "x", "path '..': not safe"],
 ]
-NOTES = [["warning"], ["no keywords"], ["note: rule calibrated takes no listed product"]]
+NOTES = [
+    ["warning"],
+    ["no keywords"],
+    ["note: rule calibrated takes no listed product; `jwstsync search ID --products` shows what there is"],
+]
 WITHHELD = [["product", "proposal", "why"], ["c|<b>_cal.fits", "1", "exclusive access until 2027-02-04"]]
 UPDATE = ["product", "proposal", "pipeline version", "CRDS context", "size"]
 BOTH_CHANGED = ["a_cal.fits", "1", "1.18.1 -> 1.19.1", "jwst_1364.pmap -> jwst_1413.pmap", "1.0 kB -> 2.0 kB"]

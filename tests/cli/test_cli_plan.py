@@ -147,7 +147,10 @@ def test_a_rule_that_takes_nothing_is_said(desk: Desk) -> None:
     desk.write(BOTH + f"exclude = [{rule}, {rule}]\n")
     planned = desk.call("plan")
 
-    assert planned.err == 'note: rule { productFilename = "*_ratints.fits" } takes no listed product\n'
+    assert planned.err == (
+        'note: rule { productFilename = "*_ratints.fits" } takes no listed product; '
+        "`jwstsync search ID --products` shows what there is\n"
+    )
     assert desk.call("plan", "-q").err == ""
     assert desk.call("plan", "--json").document["idle_rules"] == [rule]
 
@@ -302,7 +305,10 @@ def test_a_proposal_that_suddenly_lists_nothing(synced: Desk, archive: Sandbox) 
     )
     assert [synced.call(command, "--locked").err for command in ("plan", "apply")] == [doubted.err] * 2
     assert (believed.code, groups(believed)[0][:12]) == (ExitCode.OK, "  .   4  dro")
-    assert believed.err == "jwstsync: proposal 1111: the archive lists nothing that the manifest asks for\n"
+    assert believed.err == (
+        "jwstsync: proposal 1111: the archive lists nothing that the manifest asks for; "
+        "`jwstsync search 1111` shows what it has\n"
+    )
 
 
 def test_a_name_that_must_not_become_a_path(bare: Desk) -> None:

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from jwstsync.sandbox import Sandbox
 
 CAL = product_name(FIRST)
+OF_THE_STAND_IN = """version = 1
+[[proposal]]
+id = 2733
+observations = { obs_id = "jw02733-o002_t001_miri_f1130w" }
+include = [{ productSubGroupDescription = "I2D", calib_level = 3, extension = "fits" }]
+"""
 
 
 def flip(desk: Desk) -> None:
@@ -53,6 +59,32 @@ def test_a_missing_file_is_a_difference(full: Desk) -> None:
     assert told.code == ExitCode.OK
     assert full.call("status", "--check").code == ExitCode.DIFFERENCES
     assert full.call("verify").code == ExitCode.DIFFERENCES
+
+
+@pytest.mark.parametrize("command", ["status", "verify"])
+def test_what_to_do_about_a_difference(full: Desk, command: str) -> None:
+    """Each says which command puts it right; programs and the quiet are told nothing more."""
+    (full.root / product_path(FIRST)).unlink()
+
+    assert full.call(command).err.splitlines()[-1] == "what differs, `jwstsync apply` puts right"
+    assert full.call(command, "--json").err == full.call(command, "--quiet").err == ""
+
+
+@pytest.mark.parametrize(
+    "command", [("status",), ("verify",), ("show",), ("export", "uris"), ("clean", "-y")], ids=lambda words: words[0]
+)
+def test_no_stand_in_for_who_does_not_ask(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """With --sandbox they are about the stand-in's lockfile and root, and start none to look at them."""
+    desk.write(OF_THE_STAND_IN)
+    assert desk.call("apply", "--sandbox").code == ExitCode.OK
+    lockfile = desk.lockfile.with_name("jwstsync.sandbox.lock")
+    assert lockfile.exists()
+    monkeypatch.setattr("jwstsync.sandbox.Sandbox", None)
+
+    assert desk.call(*command, "--sandbox").code == ExitCode.OK
+    assert not desk.lockfile.exists()
 
 
 def test_what_the_archive_has_anew_is_no_business_of_status(desk: Desk, archive: Sandbox) -> None:
