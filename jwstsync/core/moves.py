@@ -42,10 +42,11 @@ def old_places(
     """
     found = {}
     for uri in lacking:
-        places = dict.fromkeys([lockfile.products[uri].path, *known.get(uri, ())])
-        places.pop(goal.products[uri].path, None)
-        if places:
-            found[uri] = tuple(places)
+        locked, wanted, others = lockfile.products[uri].path, goal.products[uri].path, known.get(uri, ())
+        if locked == wanted and not others:  # as nearly always
+            continue
+        if places := tuple(place for place in dict.fromkeys([locked, *others]) if place != wanted):
+            found[uri] = places
     return found
 
 

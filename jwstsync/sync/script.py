@@ -18,6 +18,7 @@ from jwstsync.store.journal import lockfile_key
 from jwstsync.store.lockfiles import read_lockfile
 from jwstsync.store.tree import Tree
 from jwstsync.sync.clock import Clock
+from jwstsync.sync.garbage import seldom_collected
 from jwstsync.sync.planning import Mode, Question, check_frozen, check_locked
 from jwstsync.sync.rights import refused_rights
 from jwstsync.sync.token import may_see_token
@@ -73,7 +74,8 @@ def plan_of_script(
     """
     check_frozen(manifest, mode)
     question = Question(manifest, mode, allow_empty, None, feedback, settings)
-    found, token = question.answer(Tree(Path(manifest.root)), read_lockfile(Path(manifest.lockfile))[0])
+    with seldom_collected():
+        found, token = question.answer(Tree(Path(manifest.root)), read_lockfile(Path(manifest.lockfile))[0])
     problem = found.access_problem or refused_rights(found, question, token, Clock().mjd())
     return replace(found, access_problem=problem)
 
@@ -99,7 +101,8 @@ def write_script(
         check_locked(plan)
     if plan.access_problem and manifest.archive.exclusive_access == "error":
         raise TokenError(plan.access_problem)
-    script = _script(manifest, plan, form, shows_token=may_see_token(manifest.archive.url, named_archive))
+    with seldom_collected():
+        script = _script(manifest, plan, form, shows_token=may_see_token(manifest.archive.url, named_archive))
     if target != STDOUT:
         with disk_errors("script"):
             write_output(Path(target), script.text.encode(), 0o755 if form is Form.BASH else 0o644)

@@ -149,7 +149,7 @@ def test_folder_that_can_not_be_searched_is_told(destination: Destination) -> No
     loop = destination.tree.root / "JWST"
     loop.symlink_to(loop)
 
-    with pytest.raises(StoreError, match=r"root/JWST/obs: .*; expected a folder that can be searched"):
+    with pytest.raises(StoreError, match=r"root/JWST: .*; expected a folder that can be searched"):
         destination.tree.observe([PATH])
 
 
