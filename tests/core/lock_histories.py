@@ -72,6 +72,13 @@ def branches(draw: st.DrawFn, base: Lockfile) -> Lockfile:
 histories = lockfiles.flatmap(lambda base: st.builds(History, st.just(base), branches(base), branches(base)))
 
 
+def shuffled_names(chance: random.Random, count: int) -> list[str]:
+    """Names of products in any order."""
+    names = [f"jw{number:05}_nrca1_cal.fits" for number in range(count)]
+    chance.shuffle(names)
+    return names
+
+
 def large_history(seed: int, products: int = 300, added: int = 20) -> History:
     """Two branches of a lockfile that each add products, and remake and remove some.
 
@@ -81,8 +88,7 @@ def large_history(seed: int, products: int = 300, added: int = 20) -> History:
         added: How many each branch adds.
     """
     chance = random.Random(seed)  # noqa: S311 - no secret
-    names = [f"jw{number:05}_nrca1_cal.fits" for number in range(4 * products)]
-    chance.shuffle(names)
+    names = shuffled_names(chance, 4 * products)
     base = [product(name) for name in names[:products]]
     fresh = iter(names[products:])
 
@@ -108,8 +114,7 @@ def stirred_history(seed: int, products: int = 300, added: int = 20) -> History:
         added: How many each branch adds.
     """
     chance = random.Random(seed)  # noqa: S311 - no secret
-    names = [f"jw{number:05}_nrca1_cal.fits" for number in range(4 * products)]
-    chance.shuffle(names)
+    names = shuffled_names(chance, 4 * products)
     base = {name: product(name, known=chance.random() < 0.8) for name in names[:products]}
     shared, *fresh = names[products : products + 4], names[products + 4 :: 2], names[products + 5 :: 2]
     meeting = chance.sample(sorted(base), 12)
