@@ -15,6 +15,8 @@ from jwstsync.cli import completion
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.cli.calls import Desk
+
 MANIFEST = """
 version = 1
 [rules.calibrated]
@@ -111,6 +113,14 @@ def test_a_name_helps_to_choose(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     context = click.Context(remove)
     found = completion.proposals(context, remove.params[0], "27")
     assert [(one.value, one.help) for one in found] == [("2731", "Southern Ring"), ("2733", "Southern Ring")]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_is_given_its_script(bare: Desk, shell: str) -> None:
+    """The line of the guide for a shell prints what defines the completion in it, and asks again in its way."""
+    bare.set(_JWSTSYNC_COMPLETE=f"{shell}_source")
+    given = bare.process()
+    assert (given.code, "_jwstsync_completion" in given.out, f"{shell}_complete" in given.out) == (0, True, True)
 
 
 def test_in_a_real_shell(folder: Path) -> None:
