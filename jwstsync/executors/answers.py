@@ -12,7 +12,7 @@ from jwstsync.executors import Cause
 from jwstsync.executors.transfer import Version
 
 if TYPE_CHECKING:
-    from jwstsync.executors.connection import Response
+    from jwstsync.executors.response import Response
     from jwstsync.executors.transfer import Span, Transfer
 
 _OK, _PARTIAL, _RANGE_NOT_SATISFIABLE = 200, 206, 416
@@ -60,9 +60,9 @@ class SetbackError(Exception):
 
 def version_of(response: Response) -> Version:
     """Which bytes a whole answer (200) brings. A weak entity tag does not prove that bytes are the same (RFC 9110)."""
-    etag = response.headers.get("ETag", "")
+    etag = response.headers.get("etag", "")
     strong = etag if etag.startswith('"') and etag.endswith('"') and len(etag) > 1 else None
-    ranges = strong is not None and response.headers.get("Accept-Ranges", "").lower() == "bytes"
+    ranges = strong is not None and response.headers.get("accept-ranges", "").lower() == "bytes"
     return Version(strong, response.length, ranges=ranges)
 
 
@@ -75,7 +75,7 @@ def check_answer(response: Response, transfer: Transfer, span: Span) -> Version 
     """  # noqa: DOC501 - `no_body` makes one of these
     if response.status not in {_OK, _PARTIAL}:
         raise no_body(response)
-    encoding = response.headers.get("Content-Encoding", "identity").lower()
+    encoding = response.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
         raise SetbackError(f"came encoded ({encoding}); expected the file's own bytes", cause=Cause.BYTES)
     if response.status == _OK:
@@ -98,8 +98,8 @@ def _whole_length(response: Response, version: Version, span: Span) -> int | Non
     Raises:
         SetbackError: It is of another version, or another part.
     """
-    header = response.headers.get("Content-Range", "")
-    etag = response.headers.get("ETag")
+    header = response.headers.get("content-range", "")
+    etag = response.headers.get("etag")
     if version.etag is not None and etag not in {None, version.etag}:
         raise SetbackError("came with another version of the file", starts_over=True)
     found = _CONTENT_RANGE.fullmatch(header)
@@ -118,7 +118,7 @@ def no_body(response: Response) -> RefusalError | SetbackError:
         return SetbackError(said, starts_over=True)
     if status not in _AGAIN and status < _SERVER_ERROR:
         return RefusalError(_FINAL.get(status, Cause.NETWORK), said)
-    wait = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+    wait = retry_after(response.headers.get("retry-after"), datetime.now(UTC))
     if wait is not None and wait > LONGEST_RETRY_AFTER:
         return RefusalError(Cause.BUSY, f"{said}, to be tried again in {wait:.0f} s")
     host = status in _BUSY or status >= _SERVER_ERROR

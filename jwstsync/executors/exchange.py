@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from jwstsync.executors.answers import SetbackError, check_answer
-from jwstsync.executors.inflow import BATCH, Inflow
+from jwstsync.executors.inflow import Inflow
 from jwstsync.executors.pacing import Host, Pace
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from threading import Event
 
     from jwstsync.executors.account import Account
-    from jwstsync.executors.connection import Connection, Response
+    from jwstsync.executors.connection import Connection
     from jwstsync.executors.pacing import Timing
+    from jwstsync.executors.response import Response
     from jwstsync.executors.server import Server
     from jwstsync.executors.transfer import Span, Transfer
 
@@ -80,10 +81,10 @@ class Exchange:
             self._account.begin(transfer, anew=version is not None)
             if transfer.version.ranges:
                 self._began()
-            self._read(response, transfer, span)
+            self._read(response, transfer, span, connection.memory)
 
-    def _read(self, response: Response, transfer: Transfer, span: Span) -> None:
-        inflow = Inflow(transfer, span, self._timing.clock)
+    def _read(self, response: Response, transfer: Transfer, span: Span, memory: memoryview) -> None:
+        inflow = Inflow(transfer, span, self._timing.clock, memory)
         try:
             self._take(response, transfer, span, inflow)
         except BaseException:
@@ -97,15 +98,15 @@ class Exchange:
     def _take(self, response: Response, transfer: Transfer, span: Span, inflow: Inflow) -> None:
         limit = self._server.limit_rate
         pace = Pace(self._timing, None if limit is None else limit / self._server.connections)
-        while not span.come and (chunk := response.read(BATCH)):
+        while not span.come and (count := response.read_into(inflow.room)):
             if not transfer.wants(span):
                 raise AbandonedError
-            is_last = inflow.take(chunk)
+            is_last = inflow.take(count)
             self._account.update(transfer)
-            self.host.took(len(chunk))
+            self.host.took(count)
             if is_last:
                 break
-            pace.check(len(chunk))
+            pace.check(count)
             if inflow.due:
                 inflow.write()
                 self._wrote(transfer)

@@ -1,6 +1,6 @@
 """What comes for one span, on its way from the network to the part: written in batches of some size.
 
-Encrypted bytes come in records of 16 kB; to write and hash each by itself would cost more than to put them together.
+They are written from the memory that they came into: to copy them would cost as much as to read them.
 """
 
 from __future__ import annotations
@@ -24,29 +24,35 @@ class Inflow:
         transfer: Whose span it is.
         span: Where the bytes go.
         clock: The seconds since some moment.
+        memory: Where they come.
     """
 
-    def __init__(self, transfer: Transfer, span: Span, clock: Callable[[], float]) -> None:
+    def __init__(self, transfer: Transfer, span: Span, clock: Callable[[], float], memory: memoryview) -> None:
         self._transfer = transfer
         self._span = span
         self._clock = clock
-        self._chunks: list[bytes] = []
+        self._memory = memory
         self._size = 0
         self._since = clock()
         span.ahead = 0
 
-    def take(self, chunk: bytes) -> bool:
-        """Takes the next bytes as far as the span goes, and tells whether they were the last of it."""
-        room = len(chunk) if self._span.end is None else self._span.left
-        self._chunks.append(chunk if room >= len(chunk) else chunk[:room])
-        self._size += len(self._chunks[-1])
-        self._span.ahead += len(self._chunks[-1])
+    @property
+    def room(self) -> memoryview:
+        """Where the next bytes are to be put."""
+        return self._memory[self._size :]
+
+    def take(self, count: int) -> bool:
+        """Takes the next bytes, as far as the span goes, and tells whether they were the last of it."""
+        fit = count if self._span.end is None else min(count, self._span.left)
+        self._size += fit
+        self._span.ahead += fit
         return self._span.come
 
     @property
     def due(self) -> bool:
         """Whether it is time to write."""
-        return self._size >= BATCH or (self._size > 0 and self._clock() - self._since >= _LONGEST_WAIT)
+        full = self._size == len(self._memory)
+        return full or (self._size > 0 and self._clock() - self._since >= _LONGEST_WAIT)
 
     def write(self) -> None:
         """Writes what has come; what can not be written is gone, and nothing may come after it.
@@ -54,7 +60,7 @@ class Inflow:
         Raises:
             OSError: The disk is full, say.
         """
-        chunks, self._chunks, self._size = self._chunks, [], 0
+        come, self._size = self._memory[: self._size], 0
         self._since = self._clock()
-        if chunks:
-            self._transfer.write(self._span, chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        if come:
+            self._transfer.write(self._span, come)

@@ -126,6 +126,6 @@ class SizeQuestions:
         with closing(connection.get(self._server.address(uri), {}, method="HEAD")) as response:
             if response.status != _OK:
                 raise no_body(response)
-            own = response.headers.get("Content-Encoding", "identity").lower() == "identity"
-            length = response.headers.get("Content-Length", "")
+            own = response.headers.get("content-encoding", "identity").lower() == "identity"
+            length = response.headers.get("content-length", "")
             return int(length) if own and _LENGTH.fullmatch(length) else None

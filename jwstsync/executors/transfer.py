@@ -204,7 +204,7 @@ class Transfer:
         """Whether every byte has come."""
         return all(span.come for span in self.spans)
 
-    def write(self, span: Span, chunk: bytes) -> int:
+    def write(self, span: Span, chunk: memoryview) -> int:
         """Writes and hashes the next bytes of a span, and tells how many; 0 where they are no longer wanted.
 
         For any thread; one at a time for each span.
@@ -314,10 +314,10 @@ class Transfer:
         return landing
 
 
-def _write_all(descriptor: int, chunk: bytes, position: int) -> int:
+def _write_all(descriptor: int, chunk: memoryview, position: int) -> int:
     written = os.pwrite(descriptor, chunk, position)
     while written < len(chunk):  # a disk that gets full takes a part, and says so only when it is asked again
-        written += os.pwrite(descriptor, memoryview(chunk)[written:], position + written)
+        written += os.pwrite(descriptor, chunk[written:], position + written)
     return written
 
 

@@ -15,6 +15,9 @@ import pytest
 import trustme
 
 from jwstsync.executors import Cause, Deferred, Failed
+from jwstsync.executors.answers import RefusalError
+from jwstsync.executors.connection import Connection
+from jwstsync.executors.server import Server
 from tests.executors.bench import Bench, bench_at, fits, names
 from tests.executors.fault_server import PATIENCE, FaultServer, cut_off, held, raw, whole
 
@@ -178,3 +181,13 @@ def test_a_disk_that_fails_a_new_beginning_fails_its_product(bench: Bench, monke
     assert isinstance(failed, Failed)
     assert failed.cause is Cause.DISK
     assert names([done]) == ["b.fits"]
+
+
+@pytest.mark.parametrize("value", ["a\r\nHost: other", "a\nb", "a\0b"])
+def test_a_header_is_one_line(bench: Bench, value: str) -> None:
+    """Whatever a server or a file has brought in, no header makes another, and nothing is asked."""
+    connection = Connection(Server(bench.server.url, "jwstsync/0 (test)", 1, 1.0))
+
+    with pytest.raises(RefusalError, match="expected an address and headers of one line each"):
+        connection.get(f"{bench.server.url}/a.fits", {"If-Range": value})
+    assert bench.server.requests == []

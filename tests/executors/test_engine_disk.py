@@ -40,7 +40,7 @@ def test_a_batch_that_is_not_written_is_not_passed_over(
     fetch = bench.offer("a.txt", LARGE, ranged(LARGE))
     write_all, left = transfer._write_all, [number]  # noqa: SLF001 - one write of many is to fail
 
-    def write(descriptor: int, chunk: bytes, position: int) -> int:
+    def write(descriptor: int, chunk: memoryview, position: int) -> int:
         left[0] -= 1
         if left[0] == 0:
             raise OSError(code, os.strerror(code))

@@ -57,13 +57,20 @@ def test_sizes_come_without_a_download(server: FaultServer) -> None:
     server.answer(NAMES[4], head(4, "Content-Encoding: gzip"))
     server.answer(NAMES[5], head(5, status="404 Not Found"))
     server.answer(NAMES[6], head(6, status="401 Unauthorized"))
-    server.answer(NAMES[7], head("many"))
     sizes = asked(questions(server), *NAMES)
 
-    assert sizes == {name: number for number, name in enumerate(NAMES) if number not in {3, 4, 5, 6, 7}}
+    assert sizes == {name: number for number, name in enumerate(NAMES) if number not in {3, 4, 5, 6}}
     assert len(server.requests) == len(NAMES)
     assert {one.headers["user-agent"].split()[0] for one in server.requests} == {AGENT.split()[0]}
     assert server.busiest <= 4
+
+
+def test_a_length_that_is_no_number_is_no_size(server: FaultServer) -> None:
+    """Such an answer is none; it is asked for again, as in a download."""
+    server.answer(NAMES[0], head("many"), head(7))
+    server.answer(NAMES[1], head("many"))
+
+    assert asked(questions(server, FakeTime()), *NAMES[:2]) == {NAMES[0]: 7}
 
 
 def test_a_loop_that_runs_already_is_no_obstacle(server: FaultServer) -> None:

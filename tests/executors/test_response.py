@@ -1,0 +1,226 @@
+"""Answers as they come over a socket: heads, bodies, and what is no HTTP."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+from httptools import HttpParserError, HttpParserUpgrade
+
+from jwstsync.executors import Cause
+from jwstsync.executors.answers import SetbackError
+from jwstsync.executors.response import Response, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SILENCE = 0.05  # seconds
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+class Line:
+    """Both ends of a connection, and how often it was given up.
+
+    Attributes:
+        ours: The end that is read.
+        theirs: The server's end.
+    """
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = socket.socketpair()
+        self.given_up = 0
+
+    def answer(self, data: bytes, *, ends: bool = True, has_body: bool = True) -> Response:
+        """What is made of bytes, and of the end of the connection after them."""
+        self.theirs.sendall(data)
+        if ends:
+            self.theirs.shutdown(socket.SHUT_WR)
+        return Response(Wire(self.ours, SILENCE), {}, self.give_up, has_body=has_body)
+
+    def give_up(self) -> None:
+        """Counts."""
+        self.given_up += 1
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    """A connection on which nothing was said yet."""
+    line = Line()
+    with line.ours, line.theirs:
+        yield line
+
+
+def body(response: Response, most: int = 4) -> bytes:
+    """All that comes, so many bytes at a time at most."""
+    pieces = list(iter(lambda: response.read(most), b""))
+    assert all(len(piece) <= most for piece in pieces)
+    return b"".join(pieces)
+
+
+WHOLE = {
+    "stated": OK + b"Content-Length: 10\r\n\r\n0123456789",
+    "in chunks": OK + b"Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\nETag: late\r\n\r\n",
+    "to the end": OK + b"Connection: close\r\n\r\n0123456789",
+    "of old": b"HTTP/1.0 200 OK\r\n\r\n0123456789",
+    "after a promise": b"HTTP/1.1 103 Early\r\nETag: early\r\n\r\n" + OK + b"Content-Length: 10\r\n\r\n0123456789",
+    "without words": b"HTTP/1.1 200\r\nContent-Length: 10\r\n\r\n0123456789",
+}
+
+
+@pytest.mark.parametrize("data", WHOLE.values(), ids=WHOLE)
+def test_every_kind_of_body_is_read_to_its_end(line: Line, data: bytes) -> None:
+    """However a server says where a body ends, its bytes come, and nothing of the head or of what follows."""
+    response = line.answer(data)
+
+    assert response.status == 200
+    assert response.reason in {"OK", ""}
+    assert "etag" not in response.headers
+    assert body(response) == b"0123456789"
+    assert response.read(4) == b""
+
+
+@pytest.mark.parametrize("cut", range(1, len(WHOLE["in chunks"])))
+def test_it_does_not_matter_where_the_network_cuts(line: Line, cut: int) -> None:
+    """A head or a chunk that comes in two pieces is the same."""
+    data = WHOLE["in chunks"]
+    line.ours.settimeout(0)
+
+    class InTwo(Wire):
+        pieces: ClassVar[list[bytes]] = [data[:cut], data[cut:]]
+
+        def wait(self) -> None:
+            pass
+
+        def read_piece_into(self, room: memoryview) -> int:
+            piece = self.pieces.pop(0) if self.pieces else b""
+            room[: len(piece)] = piece
+            return len(piece)
+
+    response = Response(InTwo(line.ours, SILENCE), {}, line.give_up)
+
+    assert (response.status, response.reason) == (200, "OK")
+    assert body(response) == b"0123456789"
+
+
+@pytest.mark.parametrize("key", ["stated", "in chunks", "after a promise", "without words"])
+def test_a_connection_is_kept_after_a_whole_body(line: Line, key: str) -> None:
+    """It is of use again once the last byte has come, not before."""
+    response = line.answer(WHOLE[key], ends=False)
+    response.read(4)
+    response.close()
+    assert line.given_up == 1
+
+    body(response)
+    response.close()
+    assert line.given_up == 1
+
+
+@pytest.mark.parametrize("key", ["to the end", "of old"])
+def test_a_connection_that_ends_with_its_body_is_given_up(line: Line, key: str) -> None:
+    """Where a server closes the connection nobody tries to use it again."""
+    response = line.answer(WHOLE[key])
+    body(response)
+    response.close()
+
+    assert line.given_up == 1
+
+
+@pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\nETag: other\r\n\r\n", b"nonsense"])
+def test_more_than_was_asked_for_is_not_read(line: Line, more: bytes) -> None:
+    """What comes behind an answer, unasked, changes nothing in it, and the connection is not used again."""
+    response = line.answer(WHOLE["stated"] + more, ends=False)
+
+    assert (response.status, response.reason) == (200, "OK")
+    assert "etag" not in response.headers
+    assert body(response) == b"0123456789"
+    response.close()
+    assert line.given_up == 1
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_answers_without_bodies_are_not_waited_for(line: Line, status: str) -> None:
+    """Whatever length they state."""
+    response = line.answer(f"HTTP/1.1 {status}\r\nContent-Length: 7\r\n\r\n".encode(), ends=False)
+
+    assert response.read(4) == b""
+    response.close()
+    assert not line.given_up
+
+
+def test_a_head_alone_is_not_waited_for(line: Line) -> None:
+    """Who asks by HEAD learns the length, and waits for no body."""
+    response = line.answer(OK + b"Content-Length: 7\r\n\r\n", ends=False, has_body=False)
+
+    assert response.headers["content-length"] == "7"
+    assert response.read(4) == b""
+    response.close()
+    assert not line.given_up
+
+
+def test_names_of_headers_have_no_case(line: Line) -> None:
+    """The first of several with one name counts, without the space around it."""
+    response = line.answer(OK + b"eTAG:  one \r\nETag: two\r\nContent-Length: 0\r\n\r\n")
+
+    assert response.headers == {"etag": "one", "content-length": "0"}
+
+
+NO_HTTP = {
+    "nothing": (b"", ConnectionError),
+    "half a head": (OK + b"Content-", ConnectionError),
+    "only a promise": (b"HTTP/1.1 100 Continue\r\n\r\n", ConnectionError),
+    "another protocol": (b"220 ftp.example.org ready\r\n", HttpParserError),
+    "another one on demand": (
+        b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+        HttpParserUpgrade,
+    ),
+    "two lengths": (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", HttpParserError),
+    "no number": (OK + b"Content-Length: many\r\n\r\n", HttpParserError),
+    "length and chunks": (OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", HttpParserError),
+}
+
+
+@pytest.mark.parametrize(("data", "error"), NO_HTTP.values(), ids=NO_HTTP)
+def test_what_is_no_answer_is_none(line: Line, data: bytes, error: type[Exception]) -> None:
+    """Nothing is made of what is not HTTP, or can be read in two ways."""
+    with pytest.raises(error):
+        line.answer(data)
+
+
+def test_a_head_without_end_is_given_up(line: Line) -> None:
+    """It may not fill the memory."""
+
+    class Endless(Wire):
+        def wait(self) -> None:
+            pass
+
+        def read_piece_into(self, room: memoryview) -> int:
+            room[:] = (b"X: y\r\n" * len(room))[: len(room)] if self.begun else OK.ljust(len(room), b"a")
+            self.begun = True
+            return len(room)
+
+        begun = False
+
+    with pytest.raises(HttpParserError):
+        Response(Endless(line.ours, SILENCE), {}, line.give_up)
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(line: Line) -> None:
+    """Before an answer, and in the middle of a body."""
+    with pytest.raises(TimeoutError):
+        line.answer(b"", ends=False)
+
+    response = line.answer(OK + b"Content-Length: 7\r\n\r\n012", ends=False)
+    assert response.read(4) == b"012"
+    with pytest.raises(SetbackError, match=r"no byte came for 0\.05 s") as setback:
+        response.read(4)
+    assert setback.value.cause is Cause.HOST
+
+
+def test_a_chunk_that_breaks_off_is_a_setback(line: Line) -> None:
+    """What had come before is given first."""
+    response = line.answer(OK + b"Transfer-Encoding: chunked\r\n\r\n7\r\n012")
+
+    assert response.read(4) == b"012"
+    with pytest.raises(SetbackError, match="the connection broke: closed before the end"):
+        response.read(4)
