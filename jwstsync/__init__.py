@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from jwstsync.sync.run import apply as apply
     from jwstsync.sync.verifying import verify as verify
 
+__version__ = "0.1.0"  # here, since to look it up among all that is installed would take longer than a plan
+
 _HOMES = {
     "Action": "jwstsync.core.plan",
     "JwstsyncError": "jwstsync.errors",

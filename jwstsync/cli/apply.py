@@ -13,6 +13,7 @@ from jwstsync.cli.compare import ADOPT_FROM, ALLOW_EMPTY, FROZEN, LOCKED, MAX_PR
 from jwstsync.cli.github import errors_told, tell_plan, tell_report
 from jwstsync.cli.options import Amount, Command, Seconds, check_folder, globals_of, option
 from jwstsync.cli.progress import Progress
+from jwstsync.cli.run_output import run_output
 from jwstsync.cli.saved import Reviewed, reviewed
 from jwstsync.cli.session import Session, session_of
 from jwstsync.cli.show import show_plan, warn_of, warn_of_access
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
     from jwstsync.core.plan import Plan
     from jwstsync.settings import Settings
+    from jwstsync.sync.choices import Choices
     from jwstsync.sync.report import Report, Result
     from jwstsync.sync.run import Run
-    from jwstsync.sync.saving import Choices
 
 
 @click.command(
@@ -106,7 +107,7 @@ def apply(
     In a terminal it shows the plan and asks; elsewhere it goes ahead. With PLAN, a file that `plan --out` wrote, it
     does just that and asks nothing; or nothing at all, if something has changed that matters.
     """
-    from jwstsync.sync.saving import Choices
+    from jwstsync.sync.choices import Choices
 
     if move and not adopt_from and context.get_parameter_source("move") is ParameterSource.COMMANDLINE:
         raise UsageError("--move: expected --adopt-from DIR with it")
@@ -144,11 +145,9 @@ class _Call:
         *,
         move: bool,
     ) -> None:
-        from jwstsync.cli.stream import Stream
-
         self._context = context
         self._options = globals_of(context)
-        self._output = Stream(self._options)
+        self._output = run_output(self._options)
         self._choices = choices
         self._adopt_from = adopt_from
         self._move = move
@@ -187,7 +186,7 @@ class _Call:
                 session.manifest,
                 self._choices.mode,
                 allow_empty=self._choices.allow_empty,
-                feedback=self._output if self._output.as_json else Progress(self._output),
+                feedback=self._output.feedback(Progress(self._output)),
                 settings=session.settings,
             )
             self._check_plan(found)
@@ -243,7 +242,7 @@ class _Call:
                 max_duration=bounds.max_duration,
                 adopt_from=self._adopt_from,
                 move=self._move,
-                feedback=self._output if self._output.as_json else progress,
+                feedback=self._output.feedback(progress),
                 settings=self._may_ask(session) if ask else session.settings,
                 prune=self._choices.prune,
             ) as run,

@@ -116,9 +116,9 @@ def plan(
     **modes: bool,
 ) -> int:
     """Show what apply would do."""
+    from jwstsync.sync.choices import Choices
     from jwstsync.sync.planning import Mode, check_locked
     from jwstsync.sync.planning import plan as make_plan
-    from jwstsync.sync.saving import Choices
 
     mode, output = mode_of(context, modes), Output(globals_of(context))
     pruning = prune_of(context, prune=prune, max_prune=max_prune)

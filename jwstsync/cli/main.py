@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jwstsync import __version__
 from jwstsync.cli.ending import ending_of
 from jwstsync.cli.options import Group
 from jwstsync.cli.output import complain
@@ -44,7 +45,7 @@ _COMMANDS = {
     epilog="Every option can be set in the environment as JWSTSYNC_<OPTION>; a flag wins. "
     "The MAST token is read from MAST_API_TOKEN, or else from the keyring.",
 )
-@click.version_option(package_name="jwstsync", message="jwstsync %(version)s")
+@click.version_option(__version__, message="jwstsync %(version)s")
 def command() -> None:
     """Keep a folder of JWST data in step with the MAST archive.
 

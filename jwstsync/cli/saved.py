@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jwstsync.core.manifest import Manifest
     from jwstsync.core.plan import Plan
     from jwstsync.core.saved import SavedPlan
-    from jwstsync.sync.saving import Choices
+    from jwstsync.sync.choices import Choices
 
 _OF_THIS_MACHINE = ("adopt_from", "move")
 
@@ -40,7 +40,7 @@ class Reviewed:
     @property
     def choices(self) -> Choices:
         """What shaped it, and shapes the run."""
-        from jwstsync.sync.saving import Choices
+        from jwstsync.sync.choices import Choices
 
         return Choices.of(self.plan.options)
 

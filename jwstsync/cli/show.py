@@ -28,10 +28,10 @@ def show_plan(
 
     Where the lockfile must not change (``locked``), every product is listed after which it would.
     """
-    from jwstsync.core.documents import plan_document
-    from jwstsync.sync.garbage import seldom_collected
-
     if output.as_json:
+        from jwstsync.core.documents import plan_document
+        from jwstsync.sync.garbage import seldom_collected
+
         with seldom_collected():
             output.document(plan_document(plan, subject, all_actions=verbose, versions=versions))
     else:

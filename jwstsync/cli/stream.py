@@ -1,7 +1,7 @@
-"""A run's two streams. To programs, which ask with ``--json``, all that happens is told on stdout as events.
+"""A run's two streams for programs, which ask with ``--json``: all that happens is told on stdout as events.
 
 What an event holds and when progress is told is the core's business. Events come from whatever thread something happens
-in, each as a line of its own, at once. Without ``--json`` there are none, and what is told here is told nobody.
+in, each as a line of its own, at once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, get_args
 
+from jwstsync import __version__
 from jwstsync.cli.ending import ending_of
-from jwstsync.cli.output import Output
+from jwstsync.cli.run_output import RunOutput
 from jwstsync.core import events
 from jwstsync.core.courses import Courses
 from jwstsync.core.documents import OutcomeName
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
     from jwstsync.core.selection import Refused
     from jwstsync.errors import ExitCode
     from jwstsync.executors import Setback
+    from jwstsync.sync.feedback import Feedback
     from jwstsync.sync.report import Result
 
 
-class Stream(Output):
+class Stream(RunOutput):
     """The streams of a run, and the feedback that it gives to programs.
 
     Args:
@@ -51,20 +53,20 @@ class Stream(Output):
 
     def _tell(self, event: Event) -> None:
         """Prints an event; of what still goes on in a thread when the last one is out, nothing is told."""
-        if not self.as_json:
-            return
         with self._lock:
             if not self._is_over:
                 self.line(events.event_line(event))
 
     # --- the run as a whole
 
+    def feedback(self, progress: Feedback) -> Feedback:  # noqa: ARG002 - that is for people
+        """Itself: how the run goes on is told as events too."""
+        return self
+
     @contextmanager
     def telling(self) -> Iterator[None]:
         """Tells who speaks, and of an end before the end."""
-        from jwstsync.sync.gather import VERSION
-
-        self._tell(events.version_event(VERSION))
+        self._tell(events.version_event(__version__))
         try:
             yield
         except BaseException as error:

@@ -115,7 +115,7 @@ SomeRules = Annotated[list[RuleReference], BeforeValidator(_some_rules), Field(j
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 def _example(**values: JsonValue) -> ConfigDict:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from jwstsync.core.conflicts import resolved
 from jwstsync.core.lockfile import Lockfile, format_lockfile, has_conflicts, parse_lockfile
-from jwstsync.core.merge import merged
 from jwstsync.errors import LockfileError, Problem
 from jwstsync.store.files import disk_errors, read_or_none, write_whole
 from jwstsync.store.git import unmerged
@@ -49,8 +47,14 @@ def read_resolved(path: Path) -> tuple[Lockfile, str, Merge | None]:
     if text is None or not has_conflicts(text):
         return Lockfile() if text is None else parse_lockfile(text, str(path)), digest, None
     versions = unmerged(path)
-    merge = resolved(text, str(path)) if versions is None else merge_of(versions, [str(path)] * 3)
+    merge = _resolved(text, str(path)) if versions is None else merge_of(versions, [str(path)] * 3)
     return merge.lockfile, digest, merge
+
+
+def _resolved(text: str, source: str) -> Merge:
+    from jwstsync.core.conflicts import resolved  # noqa: PLC0415 - few lockfiles have any
+
+    return resolved(text, source)
 
 
 def merge_of(contents: Sequence[bytes], sources: Sequence[str]) -> Merge:
@@ -63,9 +67,11 @@ def merge_of(contents: Sequence[bytes], sources: Sequence[str]) -> Merge:
     Raises:
         LockfileError: One of them is not valid.
     """
+    from jwstsync.core.merge import merged  # noqa: PLC0415 - as few
+
     base, *sides = (decoded(content, source) for content, source in zip(contents, sources, strict=True))
-    ours, theirs = (resolved(side, source).lockfile for side, source in zip(sides, sources[1:], strict=True))
-    return merged(resolved(base, sources[0]).lockfile if base.strip() else Lockfile(), ours, theirs)
+    ours, theirs = (_resolved(side, source).lockfile for side, source in zip(sides, sources[1:], strict=True))
+    return merged(_resolved(base, sources[0]).lockfile if base.strip() else Lockfile(), ours, theirs)
 
 
 def _read(path: Path) -> tuple[str | None, str]:

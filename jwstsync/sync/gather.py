@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstsync import __version__
 from jwstsync.core.manifest import Manifest, parse_manifest
 from jwstsync.core.selection import Listing, groups_to_ask
 from jwstsync.errors import ArchiveError, ManifestError, Problem
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from jwstsync.core.keywords import KeywordQuestion
     from jwstsync.sync.feedback import Feedback
 
-VERSION = version("jwstsync")
-AGENT = f"jwstsync/{VERSION}"
+AGENT = f"jwstsync/{__version__}"
 PORTION = 100  # observations whose products are one question; of a large proposal several are asked at once
 WITHOUT_ASKING = "what is locked can be had without asking: --frozen"
 

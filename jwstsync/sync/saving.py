@@ -6,12 +6,10 @@ What a saved plan holds, and what matters, is decided in the core.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from jwstsync.core.manifest_digest import manifest_digest
-from jwstsync.core.orphans import Prune
 from jwstsync.core.saved import parse_saved, saved_document
 from jwstsync.core.staleness import differences
 from jwstsync.errors import (
@@ -24,57 +22,16 @@ from jwstsync.errors import (
     UsageError,
 )
 from jwstsync.store.files import disk_errors, write_output
+from jwstsync.sync.choices import Choices
 from jwstsync.sync.garbage import seldom_collected
-from jwstsync.sync.planning import Mode, disbelief
+from jwstsync.sync.planning import disbelief
 
 if TYPE_CHECKING:
     from jwstsync.core.manifest import Manifest
     from jwstsync.core.plan import Plan
-    from jwstsync.core.saved import ModeName, SavedDocument, SavedOptions, SavedPlan
+    from jwstsync.core.saved import SavedDocument, SavedPlan
 
 _NAMED = 5  # differences in a message
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What shapes a plan besides the manifest.
-
-    Attributes:
-        mode: Whether the archive is asked, and whether the lockfile may change; not `Mode.OFFLINE` where it is saved.
-        allow_empty: Believe a proposal that had products and now lists none.
-        prune: That files are to be pruned.
-    """
-
-    mode: Mode
-    allow_empty: bool = False
-    prune: Prune | None = None
-
-    @classmethod
-    def of(cls, options: SavedOptions) -> Choices:
-        """Those of a saved plan."""
-        prune = Prune(options["max_prune"]) if options["prune"] else None
-        return cls(Mode(options["mode"]), options["allow_empty"], prune)
-
-    @property
-    def options(self) -> SavedOptions:
-        """The same, as a saved plan has them."""
-        assert self.mode is not Mode.OFFLINE  # noqa: S101 - nothing could be carried out
-        most = self.prune.most if self.prune else None
-        return {
-            "mode": cast("ModeName", self.mode.value),
-            "allow_empty": self.allow_empty,
-            "prune": self.prune is not None,
-            "max_prune": most,
-        }
-
-    @property
-    def flags(self) -> list[str]:
-        """The same, as the command line has them."""
-        mode = [f"--{self.mode}"] if self.mode is not Mode.DEFAULT else []
-        empty = ["--allow-empty"] if self.allow_empty else []
-        prune = ["--prune"] if self.prune else []
-        most = [f"--max-prune {self.prune.most}"] if self.prune and self.prune.most is not None else []
-        return [*mode, *empty, *prune, *most]
 
 
 def document_of(manifest: Manifest, plan: Plan, choices: Choices) -> SavedDocument:
