@@ -9,6 +9,7 @@ from __future__ import annotations
 import filecmp
 import json
 import os
+import shlex
 import shutil
 import sys
 from dataclasses import dataclass
@@ -178,6 +179,19 @@ def _curl_immediate(call: Call) -> list[str]:
     return _curl(call, "--parallel-immediate")
 
 
+def _curl_verified(call: Call) -> list[str]:
+    """As a careful user would: then every file is hashed, then made durable, by as many programs as connections."""
+    sums = (f"{product.sha256}  {_FILES}/{product.path}\n" for product in call.holdings.products)
+    listed = call.written("SHA256SUMS", "".join(sums))
+    at_once = f"xargs -0 -n 20 -P {call.connections}"
+    steps = (
+        shlex.join(_curl(call)),
+        f"tr '\\n' '\\0' < {listed} | {at_once} sh -c 'printf \"%s\\n\" \"$@\" | sha256sum -c --quiet' sh",
+        f"find {_FILES} -print0 | {at_once} sync",
+    )
+    return ["sh", "-c", " && ".join(steps)]
+
+
 def _aria2c(call: Call, *connections: str) -> list[str]:
     pairs = (f"{call.site.address(product.uri)}\n  out={product.path}\n" for product in call.holdings.products)
     listed = call.written("aria2c.txt", "".join(pairs))
@@ -227,6 +241,7 @@ CLIENTS = {
         Client(name=JWSTSYNC, command=_jwstsync),
         Client(name="curl", command=_curl, program="curl"),
         Client(name="curl-immediate", command=_curl_immediate, program="curl"),
+        Client(name="curl-verified", command=_curl_verified, program="sh"),
         Client(name="aria2c", command=_aria2c_whole, program="aria2c"),
         Client(name="aria2c-split", command=_aria2c_split, program="aria2c", only="e"),
         Client(name="rclone", command=_rclone, program="rclone"),

@@ -7,7 +7,7 @@ else the machine does meets them alike. Each run begins with an empty folder of 
 that holds the files. What a client brought is compared by size after each run, and by its bytes after its first. Read
 the ratios:
 the seconds are the machine's. curl, aria2c and the others hash nothing and sync nothing to the disk; jwstsync does
-both.
+both. What that alone takes is told by curl-verified: curl, and then sha256sum and sync on what it brought.
 """
 
 from __future__ import annotations
