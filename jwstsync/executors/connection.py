@@ -88,7 +88,7 @@ class Connection:
             if target is None:
                 return response
             response.finish()
-            address = urljoin(address, quote(target, safe=_ALLOWED))
+            address = _joined(address, target)
         raise RefusalError(Cause.NETWORK, f"sent on {_MOST_REDIRECTS} times; expected the file")
 
     def abort(self) -> None:
@@ -104,8 +104,11 @@ class Connection:
     def _answer(self, method: str, address: str, headers: Mapping[str, str]) -> Response:
         parts = urlsplit(address)
         line = self._line(address)
-        target = address if line.whole else parts._replace(scheme="", netloc="", fragment="").geturl()
+        parts = parts._replace(path=parts.path or "/", fragment="")
+        target = (parts if line.whole else parts._replace(scheme="", netloc="")).geturl()
         head = _head(method, target, line.headers | dict(headers))
+        if line.wire is not None and not line.wire.is_quiet:
+            line.close()  # by the server, or it sent more than it was asked for
         kept = line.wire is not None
         try:
             return self._answered(line, head, headers, has_body=method != "HEAD")
@@ -150,7 +153,7 @@ class Connection:
         except TimeoutError as error:
             connection.close()
             raise SetbackError("not connected: nobody answered in time", cause=Cause.HOST) from error
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, UnicodeError) as error:  # the last for what can be no host's name
             connection.close()
             if isinstance(error, OSError) and error.errno in TOO_MANY_FILES:
                 raise
@@ -190,6 +193,18 @@ def _shut(opened: socket.socket | None) -> None:
     if opened is not None:
         with suppress(OSError):
             socket.socket.shutdown(opened, socket.SHUT_RDWR)
+
+
+def _joined(address: str, target: str) -> str:
+    """Where a redirect leads.
+
+    Raises:
+        RefusalError: It leads nowhere.
+    """
+    try:
+        return urljoin(address, quote(target, safe=_ALLOWED))
+    except ValueError:
+        raise RefusalError(Cause.NETWORK, f"sent on to {target!r}: expected an address") from None
 
 
 def _head(method: str, target: str, headers: Mapping[str, str]) -> bytes:

@@ -57,6 +57,7 @@ class Exchange:
         self.host = Host(timing, server.limit_rate, stopped)
         self._server = server
         self._timing = timing
+        self._stopped = stopped
         self._account = account
         self._began = began
         self._wrote = wrote
@@ -111,6 +112,8 @@ class Exchange:
                 inflow.write()
                 self._wrote(transfer)
         if span.end is None:
+            if self._stopped.is_set():  # the connection was ended here, and perhaps not the body
+                raise AbandonedError
             transfer.learn(span, span.position + span.ahead)
             transfer.length_was_told = False  # the body may have ended early
         if not span.come:

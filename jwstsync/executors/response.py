@@ -49,6 +49,7 @@ class Wire:
         self._in_records = isinstance(opened, ssl.SSLSocket)
         self._arrivals = select.poll()
         self._arrivals.register(opened, select.POLLIN)
+        self._broken: OSError | None = None
 
     def send(self, head: bytes) -> None:
         """Sends a request.
@@ -57,6 +58,11 @@ class Wire:
             OSError: The connection broke.
         """
         self._socket.sendall(head)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has come, as it has to be before anything is asked: not even the end."""
+        return not self._arrivals.poll(0)
 
     def wait(self) -> None:
         """Waits for something to come.
@@ -79,7 +85,10 @@ class Wire:
         while self._in_records and 0 < count < len(room):
             try:
                 more = self._socket.recv_into(room[count:])
-            except OSError:  # nothing yet, or it broke: whoever reads next will hear of it
+            except _NOT_YET:
+                break
+            except OSError as error:  # what has come is good; whoever reads next hears of it
+                self._broken = error
                 break
             if not more:
                 break
@@ -92,11 +101,93 @@ class Wire:
         Raises:
             OSError: As `read_into` does.
         """
+        if self._broken is not None:
+            raise self._broken
         while True:
             try:
                 return self._socket.recv_into(room)
             except _NOT_YET:
                 self.wait()
+
+
+class _Parsed:
+    """What httptools has read of one answer so far; it calls the methods.
+
+    Attributes:
+        status: The status code.
+        reason: What the server says beside it.
+        headers: By name in lower case; of those that come more than once, the first.
+        body: Bytes of the body that nobody has taken.
+        headed: Whether the head is complete.
+        complete: Whether the answer is.
+        in_chunks: Whether the body says itself where it ends.
+        can_stay: Whether the connection can be used again after the answer.
+    """
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.reason = ""
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
+        self.headed = self.complete = self.in_chunks = self.can_stay = False
+        self._parser = HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_spaces_after_chunk_size=True)  # as old servers fill them up
+
+    def feed(self, piece: memoryview) -> None:
+        """Reads the next bytes.
+
+        Raises:
+            HttpParserError: They are no HTTP.
+            HttpParserUpgrade: They would go on in another protocol.
+        """
+        try:
+            self._parser.feed_data(piece)
+        except (HttpParserError, HttpParserUpgrade):
+            if not self.complete:
+                raise
+            self.can_stay = False  # more came than was asked for
+
+    @property
+    def stays_without_body(self) -> bool:
+        """Whether the connection can be used again after an answer to HEAD; the parser does not know of these."""
+        closes = "close" in self.headers.get("connection", "").lower()
+        return not closes and self._parser.get_http_version() == "1.1"
+
+    def on_message_begin(self) -> None:
+        """Ends the parsing where a second answer begins: `feed` does not mind the error.
+
+        Raises:
+            ValueError: It is one that nobody asked for.
+        """
+        if self.complete:
+            raise ValueError("expected one answer")
+
+    def on_status(self, words: bytes) -> None:
+        """Takes what is said beside the status."""
+        self.reason += words.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a header; those that come after a body are not of interest."""
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip()
+        if not self.headed:
+            self.headers.setdefault(key, text)
+            self.in_chunks = self.in_chunks or (key == "transfer-encoding" and "chunked" in text.lower())
+
+    def on_headers_complete(self) -> None:
+        """Takes note of the end of a head; after some there comes another one, which counts."""
+        self.status = self._parser.get_status_code()
+        self.headed = self.status >= _FIRST_FINAL
+        self.can_stay = self._parser.should_keep_alive()
+        if not self.headed:
+            self.reason, self.headers, self.in_chunks = "", {}, False
+
+    def on_body(self, piece: bytes) -> None:
+        """Takes bytes of the body."""
+        self.body += piece
+
+    def on_message_complete(self) -> None:
+        """Takes note of the end."""
+        self.complete = self.headed
 
 
 class Response:
@@ -113,102 +204,54 @@ class Response:
         reason: What the server says beside it.
         headers: By name in lower case; of those that come more than once, the first.
         asked: The headers that were sent for it.
-        length: The bytes of the body, as far as the server states them.
+        length: The bytes of the body, as far as the server states them; 0 where there can be none.
 
     Raises:
         OSError: The connection broke, or nothing comes.
         HttpParserError: What comes is no HTTP.
+        HttpParserUpgrade: It would go on in another protocol.
     """
 
     def __init__(
         self, wire: Wire, asked: Mapping[str, str], give_up: Callable[[], None], *, has_body: bool = True
     ) -> None:
-        self.status = 0
-        self.reason = ""
-        self.headers: dict[str, str] = {}
         self.asked = asked
-        self.length: int | None = None
         self._wire = wire
         self._give_up = give_up
-        self._headed = self._complete = self._can_stay = False
-        self._past_parser: int | None = None
-        self._ahead = bytearray()
-        self._parser = HttpResponseParser(self)
-        self._read_head(has_body=has_body)
-
-    def _read_head(self, *, has_body: bool) -> None:
-        size = 0
-        self._wire.wait()
-        while not self._headed:
-            size += self._feed()
-            if size > _LONGEST_HEAD:
-                raise HttpParserError("the headers do not end")
+        self._parsed = parsed = _Parsed()
+        wire.wait()
+        self._feed_until(lambda: parsed.headed)
+        self.status, self.reason, self.headers = parsed.status, parsed.reason, parsed.headers
+        stated = self.headers.get("content-length")
+        self.length = None if stated is None else int(stated)
+        self._past_parser: int | None = None  # bytes of the body that the parser does not see
         if not has_body:
-            self._complete, self.length = True, 0
-        if not self._complete and self.length is not None:
-            self._past_parser = self.length - len(self._ahead)
+            self.length = 0
+            parsed.complete, parsed.can_stay = True, parsed.stays_without_body and not parsed.body
+        elif self.length is not None and not parsed.complete:
+            self._past_parser = self.length - len(parsed.body)
 
-    def _feed(self) -> int:
-        """Has the parser read what comes next, and tells how much it was.
+    def _feed_until(self, done: Callable[[], bool]) -> None:
+        """Has the parser read what comes.
 
         Raises:
             ConnectionError: There comes no more.
-            HttpParserError: It is no HTTP.
-            HttpParserUpgrade: It would go on in another protocol.
+            HttpParserError: It goes on and on.
         """
-        piece = self._wire.piece
-        count = self._wire.read_piece_into(piece)
-        if not count:
-            self._end_with_connection()
-            return 0
-        try:
-            self._parser.feed_data(piece[:count])
-        except (HttpParserError, HttpParserUpgrade):
-            if not self._complete:
-                raise
-            self._can_stay = False  # more came than was asked for
-        return count
+        size, piece = 0, self._wire.piece
+        while not done():
+            count = self._wire.read_piece_into(piece)
+            size += count
+            if not count:
+                self._end_with_connection()
+            elif size > _LONGEST_HEAD:
+                raise HttpParserError("neither the headers nor what follows a chunk have an end")
+            self._parsed.feed(piece[:count])
 
     def _end_with_connection(self) -> None:
-        if not self._headed or "chunked" in self.headers.get("transfer-encoding", "").lower():
+        if not self._parsed.headed or self._parsed.in_chunks:
             raise ConnectionError("closed before the end")
-        self._complete = True
-
-    def on_message_begin(self) -> None:
-        """Called by the parser where an answer begins.
-
-        Raises:
-            ValueError: It is one that nobody asked for.
-        """
-        if self._complete:
-            raise ValueError("expected one answer")
-
-    def on_status(self, words: bytes) -> None:
-        """Called by the parser with what is said beside the status."""
-        self.reason += words.decode("latin-1")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser with a header, before the body or after it."""
-        if not self._headed:
-            self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1").strip())
-
-    def on_headers_complete(self) -> None:
-        """Called by the parser at the end of a head."""
-        self.status = self._parser.get_status_code()
-        self._headed = self.status >= _FIRST_FINAL
-        self._can_stay = self._parser.should_keep_alive()
-        if not self._headed:
-            self.reason, self.headers = "", {}
-        elif "content-length" in self.headers:
-            self.length = int(self.headers["content-length"])
-
-    def on_body(self, piece: bytes) -> None:
-        """Called by the parser with bytes of a body."""
-        self._ahead += piece
-
-    def on_message_complete(self) -> None:
-        """Called by the parser at the end of an answer."""
-        self._complete = self._headed
+        self._parsed.complete, self._parsed.can_stay = True, False
 
     def read_into(self, room: memoryview) -> int:
         """How many bytes of the body have come and are in ``room`` now; 0 at its end.
@@ -217,27 +260,28 @@ class Response:
             SetbackError: The connection broke, or nothing came for too long; what had come before was given.
         """
         try:
-            return self._taken(room) if self._ahead else self._received(room)
+            return self._received(room)
         except TimeoutError as error:
             raise SetbackError(f"no byte came for {self._wire.silence:g} s", cause=Cause.HOST) from error
         except BROKEN as error:
             raise SetbackError(f"the connection broke: {text_of(error)}") from error
 
-    def _taken(self, room: memoryview) -> int:
-        count = min(len(room), len(self._ahead))
-        room[:count] = self._ahead[:count]
-        del self._ahead[:count]
+    def _received(self, room: memoryview) -> int:
+        parsed = self._parsed
+        if self._past_parser is None:
+            self._feed_until(lambda: bool(parsed.body) or parsed.complete)
+        elif not parsed.body:
+            return self._received_past_parser(room[: self._past_parser])
+        count = min(len(room), len(parsed.body))
+        room[:count] = parsed.body[:count]
+        del parsed.body[:count]
         return count
 
-    def _received(self, room: memoryview) -> int:
-        if self._past_parser is not None:
-            count = self._wire.read_into(room[: self._past_parser]) if self._past_parser else 0
-            self._past_parser -= count
-            self._complete = not self._past_parser
-            return count
-        while not self._ahead and not self._complete:
-            self._feed()
-        return self._taken(room)
+    def _received_past_parser(self, room: memoryview) -> int:
+        count = self._wire.read_into(room) if room else 0
+        self._past_parser = (self._past_parser or 0) - count
+        self._parsed.complete = not self._past_parser
+        return count
 
     def read(self, most: int) -> bytes:
         """The next bytes, as many as have come but at most so many; nothing at the end of the body.
@@ -249,8 +293,8 @@ class Response:
         return bytes(room[: self.read_into(memoryview(room))])
 
     def close(self) -> None:
-        """Ends it; a body that was not read to its end takes the connection with it."""
-        if not (self._complete and self._can_stay) or self._ahead:
+        """Ends it; a body that has not come to its end takes the connection with it."""
+        if not (self._parsed.complete and self._parsed.can_stay):
             self._give_up()
 
     def finish(self) -> None:
@@ -264,4 +308,6 @@ class Response:
 
 def text_of(error: Exception) -> str:
     """What an error says of itself; its name where it says nothing."""
+    if isinstance(error, HttpParserError):
+        return f"no HTTP ({error})"
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__

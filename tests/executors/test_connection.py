@@ -18,12 +18,15 @@ from jwstsync.executors import Cause, Deferred, Failed
 from jwstsync.executors.answers import RefusalError
 from jwstsync.executors.connection import Connection
 from jwstsync.executors.server import Server
-from tests.executors.bench import Bench, bench_at, fits, names
-from tests.executors.fault_server import PATIENCE, FaultServer, cut_off, held, raw, whole
+from tests.executors.bench import Bench, Counts, bench_at, fits, names
+from tests.executors.fault_server import PATIENCE, FaultServer, cut_off, held, raw, redirect, whole
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterator
     from pathlib import Path
+
+    from jwstsync.core.fetch import Fetch
 
 CONTENT = fits("right", blocks=200)
 
@@ -191,3 +194,59 @@ def test_a_header_is_one_line(bench: Bench, value: str) -> None:
     with pytest.raises(RefusalError, match="expected an address and headers of one line each"):
         connection.get(f"{bench.server.url}/a.fits", {"If-Range": value})
     assert bench.server.requests == []
+
+
+@pytest.mark.parametrize("target", ["http://[x/", "http://a..b/", f"http://{'a' * 64}/", "https://.example.org/"])
+def test_a_redirect_to_nowhere_fails_its_product_alone(bench: Bench, target: str) -> None:
+    """What no library reads as an address ends neither the run nor the products after it."""
+    fetches = [bench.offer("a.fits", CONTENT, redirect(target)), bench.offer("b.fits", CONTENT)]
+    failed, done = bench.fetched(*fetches, connections=1)
+
+    assert isinstance(failed, Failed)
+    assert names([done]) == ["b.fits"]
+
+
+@pytest.mark.parametrize(("end", "target"), [("", "/"), ("?x=1", "/?x=1"), ("/d.fits#there", "/d.fits")])
+def test_an_address_is_asked_as_browsers_do(bench: Bench, end: str, target: str) -> None:
+    """One without a path is that of the root, and a fragment is nobody's business but ours."""
+    fetch = bench.offer("a.fits", CONTENT, redirect(bench.server.url + end))
+    bench.server.answer(target.rpartition("/")[2], whole(CONTENT))
+
+    assert names(bench.fetched(fetch)) == ["a.fits"]
+    assert bench.server.requests[-1].target == target
+
+
+def test_an_answer_that_nobody_asked_for_is_nobodys(bench: Bench) -> None:
+    """What a server sends behind a long body is not taken for the answer to the next question."""
+    wrong = fits("wrong", blocks=200)
+
+    async def doubled(writer: asyncio.StreamWriter) -> None:
+        await whole(CONTENT)(writer)
+        await whole(wrong)(writer)
+
+    fetches = [bench.offer("a.fits", CONTENT, doubled), bench.offer("b.fits", CONTENT)]
+
+    assert names(bench.fetched(*fetches, connections=1)) == ["a.fits", "b.fits"]
+    assert bench.files == {"a.fits": CONTENT, "b.fits": CONTENT}
+
+
+def test_a_body_that_a_stop_ends_is_not_whole(bench: Bench) -> None:
+    """Where a body ends with its connection, and the run ends the connection, that is not the end of the body."""
+    gate = bench.server.gate()
+
+    async def begun(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + CONTENT[:100])
+        await writer.drain()
+        await gate.passed()
+
+    executor = bench.executor(connections=1)
+
+    class Stopping(Counts):
+        def received(self, fetch: Fetch, count: int) -> None:
+            super().received(fetch, count)
+            executor.stop()
+
+    outcomes = list(executor.run([bench.offer("a.txt", CONTENT, begun, size=None)], Stopping()))
+
+    assert names(outcomes, Deferred) == ["a.txt"]
+    assert bench.files == {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -64,6 +67,7 @@ WHOLE = {
     "to the end": OK + b"Connection: close\r\n\r\n0123456789",
     "of old": b"HTTP/1.0 200 OK\r\n\r\n0123456789",
     "after a promise": b"HTTP/1.1 103 Early\r\nETag: early\r\n\r\n" + OK + b"Content-Length: 10\r\n\r\n0123456789",
+    "in filled-up chunks": OK + b"Transfer-Encoding: chunked\r\n\r\nA   \r\n0123456789\r\n0\r\n\r\n",
     "without words": b"HTTP/1.1 200\r\nContent-Length: 10\r\n\r\n0123456789",
 }
 
@@ -105,14 +109,18 @@ def test_it_does_not_matter_where_the_network_cuts(line: Line, cut: int) -> None
 
 @pytest.mark.parametrize("key", ["stated", "in chunks", "after a promise", "without words"])
 def test_a_connection_is_kept_after_a_whole_body(line: Line, key: str) -> None:
-    """It is of use again once the last byte has come, not before."""
-    response = line.answer(WHOLE[key], ends=False)
+    """It is of use again once the last byte has come, not before; whether anybody wants the bytes does not matter."""
+    response = line.answer(WHOLE[key][:-1], ends=False)
     response.read(4)
     response.close()
     assert line.given_up == 1
 
+    line.theirs.sendall(WHOLE[key][-1:])
     body(response)
     response.close()
+    assert line.given_up == 1
+
+    line.answer(WHOLE[key], ends=False).close()
     assert line.given_up == 1
 
 
@@ -152,10 +160,25 @@ def test_a_head_alone_is_not_waited_for(line: Line) -> None:
     """Who asks by HEAD learns the length, and waits for no body."""
     response = line.answer(OK + b"Content-Length: 7\r\n\r\n", ends=False, has_body=False)
 
-    assert response.headers["content-length"] == "7"
+    assert (response.headers["content-length"], response.length) == ("7", 0)
     assert response.read(4) == b""
-    response.close()
-    assert not line.given_up
+
+
+@pytest.mark.parametrize(
+    ("head", "given_up"),
+    [
+        (OK + b"Content-Length: 7\r\n\r\n", 0),
+        (OK + b"\r\n", 0),
+        (OK + b"Connection: close\r\n\r\n", 1),
+        (b"HTTP/1.0 200 OK\r\n\r\n", 1),
+        (OK + b"Content-Length: 7\r\n\r\n0123456", 1),
+    ],
+)
+def test_a_connection_is_kept_after_a_head(line: Line, head: bytes, given_up: int) -> None:
+    """Whether it states a length or not, unless the server ends it, or sends a body that should not be."""
+    line.answer(head, ends=False, has_body=False).close()
+
+    assert line.given_up == given_up
 
 
 def test_names_of_headers_have_no_case(line: Line) -> None:
@@ -201,8 +224,22 @@ def test_a_head_without_end_is_given_up(line: Line) -> None:
 
         begun = False
 
-    with pytest.raises(HttpParserError):
+    with pytest.raises(HttpParserError, match="have an end"):
         Response(Endless(line.ours, SILENCE), {}, line.give_up)
+
+
+@pytest.mark.parametrize("endless", [b"0\r\n" + b"X: y\r\n" * 60_000, b"7;" + b"x" * 400_000])
+def test_what_follows_a_chunk_has_an_end(line: Line, endless: bytes) -> None:
+    """Trailers and extensions neither fill the memory nor keep anybody waiting for ever."""
+    thread = threading.Thread(target=line.theirs.sendall, args=(endless,))
+    response = line.answer(OK + b"Transfer-Encoding: chunked\r\n\r\n", ends=False)
+    thread.start()
+
+    with pytest.raises(SetbackError, match="have an end"):
+        response.read(4)
+    line.ours.shutdown(socket.SHUT_RDWR)
+    with suppress(OSError):
+        thread.join()
 
 
 def test_a_server_that_says_nothing_is_not_waited_for(line: Line) -> None:
@@ -219,8 +256,36 @@ def test_a_server_that_says_nothing_is_not_waited_for(line: Line) -> None:
 
 def test_a_chunk_that_breaks_off_is_a_setback(line: Line) -> None:
     """What had come before is given first."""
-    response = line.answer(OK + b"Transfer-Encoding: chunked\r\n\r\n7\r\n012")
+    response = line.answer(OK + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n012")
 
     assert response.read(4) == b"012"
     with pytest.raises(SetbackError, match="the connection broke: closed before the end"):
         response.read(4)
+
+
+def test_an_error_after_some_bytes_is_not_lost(line: Line) -> None:
+    """What had been decrypted before a record was found to be broken is given, and then it is said what happened."""
+
+    class Records:
+        """A socket whose second record is broken."""
+
+        pieces: ClassVar[list[bytes]] = [OK + b"Content-Length: 9\r\n\r\n", b"012", b""]
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(line.ours, name)
+
+        def recv_into(self, room: memoryview) -> int:
+            piece = self.pieces.pop(0)
+            if not piece:
+                raise OSError(errno.EIO, "bad record")
+            room[: len(piece)] = piece
+            return len(piece)
+
+    line.theirs.sendall(b"there is something")
+    wire = Wire(Records(), SILENCE)  # type: ignore[arg-type]
+    wire._in_records = True  # noqa: SLF001 - as for a socket of TLS
+    response = Response(wire, {}, line.give_up)
+
+    assert response.read(9) == b"012"
+    with pytest.raises(SetbackError, match="the connection broke: bad record"):
+        response.read(6)
