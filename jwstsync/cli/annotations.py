@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jwstsync.cli.text import counted, printable
+from jwstsync.cli.text import printable
+from jwstsync.core.amounts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

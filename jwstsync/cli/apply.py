@@ -18,8 +18,7 @@ from jwstsync.cli.saved import Reviewed, reviewed
 from jwstsync.cli.session import Session, session_of
 from jwstsync.cli.show import show_plan, warn_of, warn_of_access
 from jwstsync.cli.stopping import Stopping
-from jwstsync.cli.text import counted
-from jwstsync.core.amounts import parse_duration, parse_rate
+from jwstsync.core.amounts import counted, parse_duration, parse_rate
 from jwstsync.errors import ExitCode, UsageError, gravest
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import click
 from jwstsync.cli.options import Amount, Command, Seconds, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.session import session_of
-from jwstsync.cli.text import counted
-from jwstsync.core.amounts import parse_duration, size_text
+from jwstsync.core.amounts import counted, parse_duration, size_text
 from jwstsync.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:

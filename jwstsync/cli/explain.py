@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jwstsync.cli.progress import Progress
-from jwstsync.cli.text import counted
+from jwstsync.core.amounts import counted
 from jwstsync.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -29,19 +29,28 @@ def show_explanations(output: Output, session: Session, pattern: str, *, verbose
     found, failed = explanations(session.manifest, pattern, feedback=Progress(output))
     if output.as_json:
         output.document(explain_document(pattern, found, failed))
-    shown = found if verbose or output.width is None else found[:_FEW]
+    shown = found if verbose or output.width is None else _few(found)
     if len(found) > 1:
         output.styled(f"{pattern}: {counted(len(found), 'product')}, {_count_text(found)}", bold=True)
     for one in shown:
         for number, line in enumerate(_lines(one)):
             output.styled(line, fg=None if number else "green" if one.selected else "yellow")
-    if rest := found[len(shown) :]:
+    if rest := [one for one in found if one not in shown]:
         output.styled(f"and {len(rest):,} more, {_count_text(rest)}; -v shows them all, and so does --json")
     for error in failed.values():
         output.warning(error)
     if not found:
         output.warning(f"--explain {pattern}: {_nothing_text(pattern)}")
     return _exit_code(found=bool(found), failed=bool(failed))
+
+
+def _few(found: Sequence[Explanation]) -> list[Explanation]:
+    """The first ones, some of those that are selected and some that are not, in their order."""
+    selected = [one for one in found if one.selected]
+    left_out = [one for one in found if not one.selected]
+    most = max(_FEW // 2, _FEW - len(left_out))
+    chosen = [*selected[:most], *left_out[: _FEW - min(most, len(selected))]]
+    return [one for one in found if one in chosen]
 
 
 def _exit_code(*, found: bool, failed: bool) -> ExitCode:

@@ -10,7 +10,7 @@ import click
 from jwstsync.cli.options import Command, check_folder, globals_of, option
 from jwstsync.cli.output import Output, is_terminal
 from jwstsync.cli.session import session_of
-from jwstsync.cli.text import counted
+from jwstsync.core.amounts import counted
 from jwstsync.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _STDOUT = "-"
     cls=Command,
     examples=(
         ("jwstsync export sha256sums -o FILE", "for `sha256sum -c` in the root"),
-        ("... sha256sums --relative-to . | sha256sum -c", "check them from here"),
+        ("jwstsync export sha256sums --relative-to . >SUMS", "for `sha256sum -c` here"),
         ("jwstsync export csv -o products.csv", "a table with MAST's column names"),
         ("jwstsync export uris | wc -l", "the names in the archive, one a line"),
     ),

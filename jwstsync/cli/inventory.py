@@ -9,8 +9,8 @@ import click
 from jwstsync.cli.options import Command, globals_of
 from jwstsync.cli.output import Output
 from jwstsync.cli.session import session_of
-from jwstsync.cli.text import counted, name_of
-from jwstsync.core.amounts import size_text
+from jwstsync.cli.text import name_of
+from jwstsync.core.amounts import counted, size_text
 from jwstsync.errors import ExitCode
 
 if TYPE_CHECKING:

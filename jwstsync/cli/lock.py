@@ -9,7 +9,7 @@ import click
 from jwstsync.cli.options import Command, Group, globals_of
 from jwstsync.cli.output import Output
 from jwstsync.cli.session import manifest_path
-from jwstsync.cli.text import counted
+from jwstsync.core.amounts import counted
 from jwstsync.errors import ExitCode, UsageError, gravest
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from jwstsync.cli.options import PROPOSAL_ID, Command, globals_of, option
 from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import archive_settings
-from jwstsync.cli.text import counted
-from jwstsync.core.amounts import size_text
+from jwstsync.core.amounts import counted, size_text
 from jwstsync.errors import ExitCode
 
 if TYPE_CHECKING:

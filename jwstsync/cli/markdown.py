@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jwstsync.cli.text import counted, printable
+from jwstsync.cli.text import printable
+from jwstsync.core.amounts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

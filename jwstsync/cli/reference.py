@@ -38,7 +38,7 @@ _MAKERS = {
         ("jwstsync schema events", "what each line of apply --json has"),
     ),
 )
-@click.argument("subject", type=click.Choice(list(_MAKERS)))
+@click.argument("subject", metavar="NAME", type=click.Choice(list(_MAKERS)))
 @click.pass_context
 def schema(context: click.Context, subject: str) -> int:
     """Print the JSON Schema of manifests, lockfiles, or what a command prints with --json.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from jwstsync.cli.text import counted, name_of
+from jwstsync.cli.text import name_of
 from jwstsync.core.adoption import Offered, offered
-from jwstsync.core.amounts import size_text
+from jwstsync.core.amounts import counted, size_text
 from jwstsync.core.orphans import spared_texts
 from jwstsync.core.plan import MARKS, TRANSFERS, Action, ActionKind, Plan
 from jwstsync.core.selection import kind_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jwstsync.cli.text import counted
+from jwstsync.core.amounts import counted
 
 if TYPE_CHECKING:
     from jwstsync.cli.output import Output

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from jwstsync.cli.look import product_lines
-from jwstsync.cli.text import aligned, counted, printable
-from jwstsync.core.amounts import size_text
+from jwstsync.cli.text import aligned, printable
+from jwstsync.core.amounts import counted, size_text
 from jwstsync.core.caom import PRODUCT_COLUMNS
 from jwstsync.core.rules import parse_rule, toml_value
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jwstsync.core.amounts import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))  # seconds
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)")
 _WORD = re.compile(r"\s*(?:[\d.,]*\d )?\S+")  # with the blanks before it; a number and what it counts are one
-
-
-def counted(count: int, noun: str) -> str:
-    """So many of something: ``1 product``, ``3,470 products``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -11,8 +11,8 @@ from jwstsync.cli.output import Output
 from jwstsync.cli.progress import Progress
 from jwstsync.cli.session import Session, session_of
 from jwstsync.cli.stopping import Stopping
-from jwstsync.cli.text import age_text, counted
-from jwstsync.core.amounts import parse_duration, size_text
+from jwstsync.cli.text import age_text
+from jwstsync.core.amounts import counted, parse_duration, size_text
 from jwstsync.errors import ExitCode, gravest
 
 if TYPE_CHECKING:

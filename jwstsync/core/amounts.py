@@ -67,3 +67,8 @@ def _seconds_of(text: str) -> float:
     found = _DURATION.fullmatch(text)
     counts = found.groups(default="0") if found else ()
     return sum(float(count) * seconds for count, seconds in zip(counts, _SECONDS.values(), strict=False))
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of something: ``1 product``, ``3,470 products``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

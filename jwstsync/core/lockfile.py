@@ -29,6 +29,7 @@ VERSION = 1
 HEADER = "# {name} is written by jwstsync. Commit it; do not edit it.\n"
 _CONFLICT = "holds conflicts of a merge; expected none: `jwstsync lock merge` brings both sides together"
 _RESTORE = "restore it from version control, or remove it to lock what is there anew"
+_MERGE_AGAIN = "if git has merged it so, take the merge back, call `jwstsync init --git`, and merge again"
 _CONFLICT_MARKER = "<" * 7
 _MAX_SHOWN = 60
 
@@ -160,10 +161,11 @@ def parse_lockfile(text: str, source: str) -> Lockfile:
     try:
         products = _adapter().validate_python(document.get("product", []))
     except ValidationError as error:
-        raise LockfileError(source, _problems(error)) from None
-    problems = [*_path_problems(products), *_double_problems(products)]
-    if problems:
-        raise LockfileError(source, problems)
+        raise LockfileError(source, [*_problems(error), Problem("", "", _RESTORE)]) from None
+    if problems := list(_path_problems(products)):
+        raise LockfileError(source, [*problems, Problem("", "", _RESTORE)])
+    if problems := list(_double_problems(products)):
+        raise LockfileError(source, [*problems, Problem("", "", f"{_MERGE_AGAIN}; or {_RESTORE}")])
     return Lockfile.of(products)
 
 

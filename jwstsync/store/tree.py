@@ -51,7 +51,7 @@ class Tree:
         Raises:
             StoreError: They can not be made or written.
         """
-        with disk_errors("destination"):
+        with disk_errors("[destination] root"):
             unsynced: set[str] = set()
             make_folder(self.parts_folder, unsynced)
             for folder in unsynced:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jwstsync.archive.auth import Identity
 from jwstsync.core.access import Access
 from jwstsync.core.adoption import bytes_to_copy, with_offers
-from jwstsync.core.amounts import exact_size_text
+from jwstsync.core.amounts import counted, exact_size_text
 from jwstsync.core.goal import goal_of, suddenly_empty
 from jwstsync.core.moves import lacking, old_places
 from jwstsync.core.orphans import Prune, prune_problem
@@ -137,7 +137,7 @@ class Question:
         disk |= tree.observe(path for some in places.values() for path in some)
         unknown = paths_to_hash(goal, lockfile, disk, places)
         if unknown:
-            self.feedback.phase(f"hashing {len(unknown)} files")
+            self.feedback.phase(f"hashing {counted(len(unknown), 'file')}")
             disk = tree.hashed(disk, unknown, self.feedback.hashed)
         token = Token(self.manifest, self.settings, self._whoami, self.feedback)
         mode = self.manifest.archive.exclusive_access

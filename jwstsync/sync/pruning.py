@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from jwstsync.core.amounts import counted
 from jwstsync.core.disk import Remembered
 from jwstsync.core.orphans import doubt, unwanted, with_prunes
 from jwstsync.core.plan import ActionKind
@@ -68,7 +69,7 @@ def planned(
     linked = {path for path in disk if tree.is_linked(path)}
     unknown = [one.path for one in orphans if one.path not in linked and _is_unclear(one, disk.get(one.path))]
     if unknown:
-        feedback.phase(f"hashing {len(unknown)} files")
+        feedback.phase(f"hashing {counted(len(unknown), 'file')}")
         disk = tree.hashed(disk, unknown, feedback.hashed)
     found = with_prunes(plan, orphans, disk, linked)
     of_somebody = {*record, *plan.goal.paths, *(one.path for one in lockfile), *locked}

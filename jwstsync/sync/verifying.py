@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from jwstsync.core.amounts import parse_duration
+from jwstsync.core.amounts import counted, parse_duration
 from jwstsync.core.fetch import Fetch
 from jwstsync.core.goal import as_locked
 from jwstsync.core.lockfile import Lockfile
@@ -150,7 +150,7 @@ class Verifying:
         return recalled(observed, {**self._rounds.seen, **self._unreadable})
 
     def _hash(self, products: Sequence[LockedProduct]) -> None:
-        self._feedback.phase(f"hashing {len(products)} files")
+        self._feedback.phase(f"hashing {counted(len(products), 'file')}")
         with self._noting():
             self._tree.prepare()
         todo = iter(products)

@@ -120,6 +120,22 @@ def test_products_with_names_that_move_a_cursor(bare: Desk) -> None:
 MANY = 12
 
 
+def test_both_kinds_are_among_the_few(bare: Desk, terminal: Terminal) -> None:
+    """Of many, a terminal is shown some that are selected and some that are left out, wherever these stand."""
+    observation = {"obsid": FIRST, "obs_id": "jw01111-o001", "proposal_id": str(FIRST)}
+    files = [f"p{number:02}.{'fits' if number < MANY else 'jpg'}" for number in range(2 * MANY)]
+    with Sandbox(
+        catalogue=Catalogue.from_rows([observation], [{"parent_obsid": FIRST, "productFilename": one} for one in files])
+    ) as archive:
+        bare.set(JWSTSYNC_ARCHIVE_URL=archive.url, NO_COLOR="1")
+        process = terminal.run(bare, "plan", "--explain", "*")
+        shown = terminal.read()
+
+    assert process.wait() == ExitCode.OK
+    assert names(shown) == [*files[:5], *files[MANY : MANY + 5]]
+    assert shown.endswith("and 14 more, 7 selected and 7 left out; -v shows them all, and so does --json\n")
+
+
 @pytest.fixture
 def many(bare: Desk) -> Iterator[Desk]:
     """A desk whose archive lists more products than a terminal is shown unasked."""

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwstsync.cli.render import LARGE_DOWNLOAD, closing_line, hint, plan_lines
-from jwstsync.cli.text import counted, printable
-from jwstsync.core.amounts import size_text
+from jwstsync.cli.text import printable
+from jwstsync.core.amounts import counted, size_text
 from jwstsync.core.goal import Goal
 from jwstsync.core.layout import ProductPath
 from jwstsync.core.manifest import parse_manifest

@@ -168,7 +168,22 @@ def test_all_damage_is_told_at_once() -> None:
     with pytest.raises(LockfileError) as refusal:
         parse_lockfile(text, "jwstsync.lock")
     keys = [problem.key for problem in refusal.value.problems]
-    assert keys == ["product[0].proposal", "product[0].size", "product[1].proposal"]
+    assert keys == ["product[0].proposal", "product[0].size", "product[1].proposal", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        (changed("2733", "0"), "restore it from version control, or remove it to lock what is there anew"),
+        (with_path('"/etc/passwd"'), "restore it from version control, or remove it to lock what is there anew"),
+        (GOOD + SECOND.replace("product/b", "product/a"), "if git has merged it so, take the merge back, call"),
+    ],
+)
+def test_a_way_out_is_told(text: str, way: str) -> None:
+    """After what is wrong comes what to do: a lockfile is not mended by hand."""
+    with pytest.raises(LockfileError) as refusal:
+        parse_lockfile(text, "jwstsync.lock")
+    assert str(refusal.value).splitlines()[-1].startswith(f"jwstsync.lock: {way}")
 
 
 def test_a_message_shows_what_stands_there() -> None:
@@ -179,6 +194,7 @@ def test_a_message_shows_what_stands_there() -> None:
         "mirror.lock: product[0].size: expected the number of bytes, counted while writing, a whole number",
         f'mirror.lock: product[0].sha256 = "{"x" * 56}...: expected the SHA-256 of the bytes, {SHA}',
         "mirror.lock: product[0].cal_ver = true: expected the pipeline version, such as 1.16.1",
+        "mirror.lock: restore it from version control, or remove it to lock what is there anew",
     ]
 
 
