@@ -46,7 +46,7 @@ class Wire:
         self.silence = silence
         self.piece = memoryview(bytearray(_PIECE))
         self._socket = opened
-        self._in_records = isinstance(opened, ssl.SSLSocket)
+        self._tls = opened if isinstance(opened, ssl.SSLSocket) else None
         self._arrivals = select.poll()
         self._arrivals.register(opened, select.POLLIN)
         self._broken: OSError | None = None
@@ -82,18 +82,20 @@ class Wire:
             OSError: The connection broke, or nothing comes.
         """
         count = self.read_piece_into(room)
-        while self._in_records and 0 < count < len(room):
-            try:
-                more = self._socket.recv_into(room[count:])
-            except _NOT_YET:
-                break
-            except OSError as error:  # what has come is good; whoever reads next hears of it
-                self._broken = error
-                break
-            if not more:
-                break
-            count += more
-        return count
+        return count + self._records_into(room[count:], self._tls) if self._tls is not None and count else count
+
+    def _records_into(self, room: memoryview, tls: ssl.SSLSocket) -> int:
+        """How many more bytes have come; by `SSLSocket.read`, as ``recv_into`` takes twice the time for a record."""
+        read: Callable[[int, memoryview], int] = tls.read  # type: ignore[assignment] # its types say bytes in any case
+        position, end = 0, len(room)
+        try:
+            while position < end and (more := read(end - position, room[position:])):
+                position += more
+        except _NOT_YET:
+            pass
+        except OSError as error:  # what has come is good; whoever reads next hears of it
+            self._broken = error
+        return position
 
     def read_piece_into(self, room: memoryview) -> int:
         """The same, but of what has come perhaps only a part.

@@ -281,9 +281,12 @@ def test_an_error_after_some_bytes_is_not_lost(line: Line) -> None:
             room[: len(piece)] = piece
             return len(piece)
 
+        def read(self, _: int, room: memoryview) -> int:
+            return self.recv_into(room)
+
     line.theirs.sendall(b"there is something")
-    wire = Wire(Records(), SILENCE)  # type: ignore[arg-type]
-    wire._in_records = True  # noqa: SLF001 - as for a socket of TLS
+    wire = Wire(records := Records(), SILENCE)  # type: ignore[arg-type]
+    wire._tls = records  # type: ignore[assignment] # noqa: SLF001 - as one of TLS
     response = Response(wire, {}, line.give_up)
 
     assert response.read(9) == b"012"

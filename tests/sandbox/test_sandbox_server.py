@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -145,11 +145,12 @@ def test_clients_that_come_as_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
         go_on.wait(30)  # and with it the whole loop
         return None
 
-    def join(thread: threading.Thread, timeout: float | None = None) -> None:
+    def tell(loop: asyncio.BaseEventLoop, *what: Any) -> asyncio.Handle:  # noqa: ANN401 - whatever it is told
+        handle = told(loop, *what)
         go_on.set()  # the sandbox has been told to stop
-        joined(thread, timeout)
+        return handle
 
-    joined = threading.Thread.join
+    told = asyncio.BaseEventLoop.call_soon_threadsafe
     with contextlib.ExitStack() as clients, Sandbox() as sandbox:
         sandbox.fault = fault
         address = ("127.0.0.1", int(sandbox.url.rpartition(":")[2]))
@@ -158,7 +159,7 @@ def test_clients_that_come_as_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
         assert busy.wait(30)
         for _ in range(20):
             clients.enter_context(socket.create_connection(address))
-        monkeypatch.setattr(threading.Thread, "join", join)
+        monkeypatch.setattr(asyncio.BaseEventLoop, "call_soon_threadsafe", tell)
 
 
 @pytest.mark.usefixtures("unclosed")

@@ -28,7 +28,7 @@ def test_a_plan_of_a_synced_folder_leaves_even_the_state_alone(synced: Place) ->
 
     assert told(synced.plan()) == {}
     assert synced.diary.hashes == [2880]
-    assert synced.diary.phases[-1] == "hashing 1 files"
+    assert synced.diary.phases[-1] == "hashing 1 file"
     assert {path: path.stat().st_mtime_ns for path in synced.folder.rglob("*")} == before
 
 
