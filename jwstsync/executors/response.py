@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import ssl
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -64,13 +65,17 @@ class Wire:
         """Whether nothing has come, as it has to be before anything is asked: not even the end."""
         return not self._arrivals.poll(0)
 
-    def wait(self) -> None:
-        """Waits for something to come.
+    def wait(self, latest: float | None = None) -> None:
+        """Waits for something to come, at most for as long as the server may be silent.
+
+        Args:
+            latest: When to give up, by `monotonic`, where it was waited before.
 
         Raises:
             TimeoutError: Nothing does.
         """
-        if not self._arrivals.poll(self.silence * 1000):
+        left = self.silence if latest is None else latest - monotonic()
+        if left <= 0 or not self._arrivals.poll(left * 1000):
             raise TimeoutError
 
     def read_into(self, room: memoryview) -> int:
@@ -100,16 +105,20 @@ class Wire:
     def read_piece_into(self, room: memoryview) -> int:
         """The same, but of what has come perhaps only a part.
 
+        A record that drips is as good as silence until it is whole.
+
         Raises:
             OSError: As `read_into` does.
         """
         if self._broken is not None:
             raise self._broken
+        latest = None
         while True:
             try:
                 return self._socket.recv_into(room)
             except _NOT_YET:
-                self.wait()
+                latest = latest or monotonic() + self.silence
+                self.wait(latest)
 
 
 class _Parsed:
@@ -234,15 +243,19 @@ class Response:
             self._past_parser = self.length - len(parsed.body)
 
     def _feed_until(self, done: Callable[[], bool]) -> None:
-        """Has the parser read what comes.
+        """Has the parser read what comes; a head, or what is around a chunk, may not drip for ever.
 
         Raises:
             ConnectionError: There comes no more.
             HttpParserError: It goes on and on.
+            TimeoutError: It takes too long.
         """
-        size, piece = 0, self._wire.piece
+        size, piece, latest = 0, self._wire.piece, None
         while not done():
+            if latest is not None and monotonic() > latest:
+                raise TimeoutError
             count = self._wire.read_piece_into(piece)
+            latest = latest or monotonic() + self._wire.silence
             size += count
             if not count:
                 self._end_with_connection()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import socket
+import ssl
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
@@ -12,6 +14,7 @@ import pytest
 from httptools import HttpParserError, HttpParserUpgrade
 
 from jwstsync.executors import Cause
+from jwstsync.executors import response as reading
 from jwstsync.executors.answers import SetbackError
 from jwstsync.executors.response import Response, Wire
 
@@ -93,7 +96,7 @@ def test_it_does_not_matter_where_the_network_cuts(line: Line, cut: int) -> None
     class InTwo(Wire):
         pieces: ClassVar[list[bytes]] = [data[:cut], data[cut:]]
 
-        def wait(self) -> None:
+        def wait(self, latest: float | None = None) -> None:
             pass
 
         def read_piece_into(self, room: memoryview) -> int:
@@ -214,7 +217,7 @@ def test_a_head_without_end_is_given_up(line: Line) -> None:
     """It may not fill the memory."""
 
     class Endless(Wire):
-        def wait(self) -> None:
+        def wait(self, latest: float | None = None) -> None:
             pass
 
         def read_piece_into(self, room: memoryview) -> int:
@@ -252,6 +255,39 @@ def test_a_server_that_says_nothing_is_not_waited_for(line: Line) -> None:
     with pytest.raises(SetbackError, match=r"no byte came for 0\.05 s") as setback:
         response.read(4)
     assert setback.value.cause is Cause.HOST
+
+
+def test_what_drips_is_not_waited_for(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head that comes byte by byte, and an encrypted record, count as silence while they are not whole."""
+    seconds = itertools.count(step=0.01)
+    monkeypatch.setattr(reading, "monotonic", lambda: next(seconds))
+
+    class Drips(Wire):
+        come = 0
+
+        def wait(self, latest: float | None = None) -> None:
+            pass
+
+        def read_piece_into(self, room: memoryview) -> int:
+            room[:1] = OK[self.come : self.come + 1] or b"X"
+            self.come += 1
+            return 1
+
+    with pytest.raises(TimeoutError):
+        Response(Drips(line.ours, SILENCE), {}, line.give_up)
+
+    class Record:
+        """A socket to which half a record has come."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(line.ours, name)
+
+        def recv_into(self, _: memoryview) -> int:
+            raise ssl.SSLWantReadError
+
+    line.theirs.sendall(b"half")
+    with pytest.raises(TimeoutError):
+        Wire(Record(), SILENCE).read_piece_into(memoryview(bytearray(9)))  # type: ignore[arg-type]
 
 
 def test_a_chunk_that_breaks_off_is_a_setback(line: Line) -> None:

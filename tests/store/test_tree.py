@@ -255,7 +255,9 @@ def test_file_in_the_roots_place_is_told(tmp_path: Path, use: Callable[[Tree], o
     tree = Tree(tmp_path / "root")
     tree.root.write_bytes(OLD)
 
-    with pytest.raises(StoreError, match=r"^(destination|\[destination\] root): .*root.*: (Not a directory|File exists)"):
+    with pytest.raises(
+        StoreError, match=r"^(destination|\[destination\] root): .*root.*: (Not a directory|File exists)"
+    ):
         use(tree)
 
     assert tree.root.read_bytes() == OLD
