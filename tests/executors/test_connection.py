@@ -19,7 +19,7 @@ from jwstsync.executors.answers import RefusalError
 from jwstsync.executors.connection import Connection
 from jwstsync.executors.server import Server
 from tests.executors.bench import Bench, Counts, bench_at, fits, names
-from tests.executors.fault_server import PATIENCE, FaultServer, cut_off, held, raw, redirect, whole
+from tests.executors.fault_server import PATIENCE, FaultServer, cut_off, held, raw, redirect, stalled, whole
 
 if TYPE_CHECKING:
     import asyncio
@@ -59,6 +59,16 @@ def test_files_come_over_tls(secure: Bench) -> None:
     assert names(secure.fetched(*fetches, token="a-token")) == ["a.fits", "b.fits", "c.fits"]
     assert secure.files == {f"{name}.fits": CONTENT for name in "abc"}
     assert {one.headers["authorization"] for one in secure.server.requests} == {"token a-token"}
+
+
+@pytest.mark.parametrize("sent", [b"", CONTENT[:100]])
+def test_silence_over_tls_is_a_setback(secure: Bench, sent: bytes) -> None:
+    """A server that says nothing, or no more, is given up there as well."""
+    fetches = [secure.offer("a.fits", CONTENT, stalled(sent, len(CONTENT))), secure.offer("b.fits", CONTENT)]
+    failed, done = secure.fetched(*fetches, timeout=0.3)
+
+    assert failed == Failed(fetches[0], Cause.HOST, "no byte came for 0.3 s")
+    assert names([done]) == ["b.fits"]
 
 
 def test_strangers_are_not_trusted(secure: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,8 +159,10 @@ def test_a_connection_that_was_closed_meanwhile_is_made_again(bench: Bench) -> N
     assert bench.time.slept == []
 
 
-def test_connections_are_kept_open(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Products, failures and redirects that come one after the other share a connection."""
+@pytest.mark.parametrize("kind", ["bench", "secure"])
+def test_connections_are_kept_open(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Products, failures and redirects that come one after the other share a connection, encrypted or not."""
+    bench: Bench = request.getfixturevalue(kind)
     made: list[object] = []
     create = socket.create_connection
 
@@ -169,6 +181,7 @@ def test_connections_are_kept_open(bench: Bench, monkeypatch: pytest.MonkeyPatch
 
     assert names(outcomes) == ["a.fits", "c.fits", "d.fits"]
     assert len(made) == 1
+    assert {one.headers["host"] for one in bench.server.requests} == {f"127.0.0.1:{bench.server.port}"}
 
 
 def test_a_disk_that_fails_a_new_beginning_fails_its_product(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
