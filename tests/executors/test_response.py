@@ -21,7 +21,7 @@ from jwstsync.executors.response import Response, Wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SILENCE = 0.05  # seconds
+PATIENCE, SILENCE = 30.0, 0.05  # seconds
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -31,18 +31,20 @@ class Line:
     Attributes:
         ours: The end that is read.
         theirs: The server's end.
+        silence: How long the server may be silent.
     """
 
     def __init__(self) -> None:
         self.ours, self.theirs = socket.socketpair()
         self.given_up = 0
+        self.silence = PATIENCE
 
     def answer(self, data: bytes, *, ends: bool = True, has_body: bool = True) -> Response:
         """What is made of bytes, and of the end of the connection after them."""
         self.theirs.sendall(data)
         if ends:
             self.theirs.shutdown(socket.SHUT_WR)
-        return Response(Wire(self.ours, SILENCE), {}, self.give_up, has_body=has_body)
+        return Response(Wire(self.ours, self.silence), {}, self.give_up, has_body=has_body)
 
     def give_up(self) -> None:
         """Counts."""
@@ -104,7 +106,7 @@ def test_it_does_not_matter_where_the_network_cuts(line: Line, cut: int) -> None
             room[: len(piece)] = piece
             return len(piece)
 
-    response = Response(InTwo(line.ours, SILENCE), {}, line.give_up)
+    response = Response(InTwo(line.ours, PATIENCE), {}, line.give_up)
 
     assert (response.status, response.reason) == (200, "OK")
     assert body(response) == b"0123456789"
@@ -228,25 +230,30 @@ def test_a_head_without_end_is_given_up(line: Line) -> None:
         begun = False
 
     with pytest.raises(HttpParserError, match="have an end"):
-        Response(Endless(line.ours, SILENCE), {}, line.give_up)
+        Response(Endless(line.ours, PATIENCE), {}, line.give_up)
 
 
 @pytest.mark.parametrize("endless", [b"0\r\n" + b"X: y\r\n" * 60_000, b"7;" + b"x" * 400_000])
 def test_what_follows_a_chunk_has_an_end(line: Line, endless: bytes) -> None:
     """Trailers and extensions neither fill the memory nor keep anybody waiting for ever."""
-    thread = threading.Thread(target=line.theirs.sendall, args=(endless,))
+
+    def send() -> None:
+        with suppress(OSError):  # nobody takes all of it
+            line.theirs.sendall(endless)
+
+    thread = threading.Thread(target=send)
     response = line.answer(OK + b"Transfer-Encoding: chunked\r\n\r\n", ends=False)
     thread.start()
 
     with pytest.raises(SetbackError, match="have an end"):
         response.read(4)
-    line.ours.shutdown(socket.SHUT_RDWR)
-    with suppress(OSError):
-        thread.join()
+    line.ours.close()
+    thread.join()
 
 
 def test_a_server_that_says_nothing_is_not_waited_for(line: Line) -> None:
     """Before an answer, and in the middle of a body."""
+    line.silence = SILENCE
     with pytest.raises(TimeoutError):
         line.answer(b"", ends=False)
 
@@ -321,7 +328,7 @@ def test_an_error_after_some_bytes_is_not_lost(line: Line) -> None:
             return self.recv_into(room)
 
     line.theirs.sendall(b"there is something")
-    wire = Wire(records := Records(), SILENCE)  # type: ignore[arg-type]
+    wire = Wire(records := Records(), PATIENCE)  # type: ignore[arg-type]
     wire._tls = records  # type: ignore[assignment] # noqa: SLF001 - as one of TLS
     response = Response(wire, {}, line.give_up)
 
