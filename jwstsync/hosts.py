@@ -15,7 +15,8 @@ Origin: TypeAlias = tuple[str, str, int]
 """Scheme, host and port of a server."""
 
 MAST = "https://mast.stsci.edu"
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
+"""Where a server listens whose address names no port."""
 _PLAIN = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 """A server's name and port as every library reads them: without a user's name, backslashes, or letters beyond ASCII."""
 
@@ -27,7 +28,7 @@ def origin_of(url: str) -> Origin:
         ValueError: It is not one of http or https, or not one that everybody reads in the same way.
     """
     parts = urlsplit(url)
-    port = _PORTS.get(parts.scheme)
+    port = PORTS.get(parts.scheme)
     if port is None or not _PLAIN.fullmatch(parts.netloc):
         raise ValueError(f"{url!r}: expected http or https, and a plain host")
     return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or port

@@ -26,9 +26,8 @@ _NUMBERS = frozenset({Kind.NUMBER, Kind.TIME, Kind.SIZE})
 _NAMES = frozenset({"data_uri", "filename", "obs_id"})
 _NULL_NUMBER = -999  # what astroquery's tables have for a null whole number, and so what may be sent for one
 
-_DATE = re.compile(
-    r"/Date\((-?\d{1,16})\)/"
-)  # a date of the keyword services, in ms since 1970-01-01; those in MJD are asked for
+_DATE = re.compile(r"/Date\((-?\d{1,16})\)/")
+"""A date of the keyword services, in ms since 1970-01-01; those in MJD are asked for."""
 _MS_PER_DAY = 86_400_000
 _MJD_OF_1970 = 40_587
 

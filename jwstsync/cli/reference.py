@@ -43,6 +43,9 @@ _MAKERS = {
 def schema(context: click.Context, subject: str) -> int:
     """Print the JSON Schema of manifests, lockfiles, or what a command prints with --json.
 
+    NAME is one of manifest, lock, plan, events, search, explain, show, clean, export, edit, sandbox, login, whoami,
+    logout, lock-merge, lock-check and saved-plan.
+
     That of plans is also that of `status` and `verify`; that of events is for each line of `apply`, that of
     explanations for `plan --explain`, that of edits for `init`, `add` and `remove`, and that of saved plans for what
     `plan --out` writes.

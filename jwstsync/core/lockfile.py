@@ -162,10 +162,10 @@ def parse_lockfile(text: str, source: str) -> Lockfile:
         products = _adapter().validate_python(document.get("product", []))
     except ValidationError as error:
         raise LockfileError(source, [*_problems(error), Problem("", "", _RESTORE)]) from None
-    if problems := list(_path_problems(products)):
-        raise LockfileError(source, [*problems, Problem("", "", _RESTORE)])
-    if problems := list(_double_problems(products)):
-        raise LockfileError(source, [*problems, Problem("", "", f"{_MERGE_AGAIN}; or {_RESTORE}")])
+    unsafe, doubles = list(_path_problems(products)), list(_double_problems(products))
+    if unsafe or doubles:
+        way = f"{_MERGE_AGAIN}; or {_RESTORE}" if doubles else _RESTORE
+        raise LockfileError(source, [*unsafe, *doubles, Problem("", "", way)])
     return Lockfile.of(products)
 
 

@@ -17,9 +17,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from jwstsync.executors import Cause
 from jwstsync.executors.answers import RefusalError, SetbackError
-from jwstsync.executors.inflow import BATCH
 from jwstsync.executors.response import BROKEN, Response, Wire, text_of
-from jwstsync.hosts import origin_of
+from jwstsync.hosts import PORTS, origin_of
 from jwstsync.store.files import TOO_MANY_FILES
 
 if TYPE_CHECKING:
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
     from jwstsync.executors.server import Server
     from jwstsync.hosts import Origin
 
+_MEMORY = 1 << 18  # bytes of a body that are written at once
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 10
 _ALLOWED = "!#$%&'()*+,/:;=?@[]~"  # in an address, besides letters, digits and -._; RFC 3986, 2.2 and 2.3
 _ENDS_LINE = re.compile(r"[\r\n\x00]")
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(slots=True)
@@ -68,7 +67,7 @@ class Connection:
     """
 
     def __init__(self, server: Server) -> None:
-        self.memory = memoryview(bytearray(BATCH))
+        self.memory = memoryview(bytearray(_MEMORY))
         self._server = server
         self._lines: dict[Origin, _Line] = {}
         self._socket: socket.socket | None = None
@@ -171,7 +170,7 @@ def _new_line(server: Server, origin: Origin) -> _Line:
     scheme, host, port = origin
     name = f"[{host}]" if ":" in host else host
     headers = {
-        "Host": name if port == _PORTS[scheme] else f"{name}:{port}",
+        "Host": name if port == PORTS[scheme] else f"{name}:{port}",
         "User-Agent": server.agent,
         "Accept-Encoding": "identity",
         **server.authorization(origin),

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from jwstsync.executors.transfer import Span, Transfer
 
-BATCH = 1 << 18
-"""Bytes that are written at once."""
 _LONGEST_WAIT = 0.5  # seconds after which what has come is written, however little it is
 
 
@@ -24,7 +22,7 @@ class Inflow:
         transfer: Whose span it is.
         span: Where the bytes go.
         clock: The seconds since some moment.
-        memory: Where they come.
+        memory: Where they come; when it is full, it is written.
     """
 
     def __init__(self, transfer: Transfer, span: Span, clock: Callable[[], float], memory: memoryview) -> None:

@@ -10,14 +10,13 @@ from urllib.parse import quote_plus, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from jwstsync.core.checksums import CONFIRMED, Trust
-from jwstsync.hosts import Origin, may_see_token, origin_of
+from jwstsync.hosts import PORTS, Origin, may_see_token, origin_of
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
 _CONNECT_TIMEOUT = 30.0  # seconds
 _LONGEST_SILENCE = 60.0  # seconds
-_PROXY_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ class Server:
         parts = urlsplit(address if "://" in address else f"http://{address}")  # curl takes it so too
         login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         headers = {"Proxy-Authorization": f"Basic {b64encode(login.encode()).decode()}"} if parts.username else {}
-        return Proxy(parts.hostname or "", parts.port or _PROXY_PORTS.get(parts.scheme, 80), headers)
+        return Proxy(parts.hostname or "", parts.port or PORTS.get(parts.scheme, 80), headers)
 
     def authorization(self, origin: Origin) -> dict[str, str]:
         """The header with the token, for a server that may see it; nothing for all others."""

@@ -28,6 +28,13 @@ SCHEMAS = Path(__file__).parents[2] / "schema"
 SUBJECTS = sorted(file.name.removesuffix(".schema.json") for file in SCHEMAS.iterdir())
 
 
+def test_help_names_every_schema(bare: Desk) -> None:
+    """Whoever asks what there is need not guess."""
+    words = bare.call("schema", "--help").out.replace(",", " ").replace(".", " ").split()
+
+    assert set(SUBJECTS) <= set(words)
+
+
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_schemas(bare: Desk, subject: str) -> None:
     """Each is one valid JSON Schema, with or without a manifest at hand, and says so itself."""

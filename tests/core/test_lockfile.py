@@ -171,6 +171,15 @@ def test_all_damage_is_told_at_once() -> None:
     assert keys == ["product[0].proposal", "product[0].size", "product[1].proposal", ""]
 
 
+def test_paths_and_doubles_are_told_at_once() -> None:
+    """A path that leaves the root hides no product that is there twice."""
+    text = with_path('"/etc/passwd"') + SECOND.replace("product/b", "product/a")
+    with pytest.raises(LockfileError) as refusal:
+        parse_lockfile(text, "jwstsync.lock")
+    keys = [problem.key for problem in refusal.value.problems]
+    assert keys == ["product[0].path", "product[0].uri", "product[1].uri", ""]
+
+
 @pytest.mark.parametrize(
     ("text", "way"),
     [

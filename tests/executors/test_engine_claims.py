@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jwstsync.executors import Done, inflow
+from jwstsync.executors import Done
 from jwstsync.store.commit import Committer
 from jwstsync.store.journal import Journal
 from jwstsync.store.lockfiles import NO_LOCKFILE
@@ -50,7 +50,6 @@ def test_runs_at_once_write_parts_of_their_own(bench: Bench, monkeypatch: pytest
         outcomes.extend(bench.executor(committer=committer).run([fetch], Counts()))
 
     monkeypatch.setattr(os, "pwrite", write)
-    monkeypatch.setattr(inflow, "BATCH", len(CONTENT))
     threads = [threading.Thread(target=run) for _ in range(8)]
     for thread in threads:
         thread.start()
